@@ -14,7 +14,10 @@
  * twin in TypeScript (checksum-kernel.ts).
  */
 
-/** Sums, and sums while copying, over one packet memory. Addresses are offsets in it, lengths octets. */
+/**
+ * Sums, and sums while copying, over one packet memory. Addresses are offsets in it, lengths octets; ranges must
+ * lie within it, and are not checked.
+ */
 export interface Checksum {
   /**
    * The folded sum of `length` octets from `at`, plus `initial`: any unsigned 32-bit number, a folded or
@@ -22,9 +25,7 @@ export interface Checksum {
    */
   sum(at: number, length: number, initial: number): number;
 
-  /**
-   * Copies and sums in one pass. The places may overlap only where `to` is before `from`.
-   */
+  /** Copies and sums in one pass. The places may overlap only where `to` is before `from`. */
   copySum(to: number, from: number, length: number, initial: number): number;
 
   /** Copies; the places may overlap. */

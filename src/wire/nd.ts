@@ -30,6 +30,7 @@ import {
   isSolicitedNode,
   isUnspecified,
   SRC,
+  sameAddress,
   setAddress,
 } from './ipv6.js';
 
@@ -74,8 +75,9 @@ export function isDuplicateDetection(view: DataView, ip: number): boolean {
 }
 
 /**
- * All that RFC 4861 asks of the discovery message at `at` but the checksum (sections 6.1.1, 6.1.2, 7.1.1, 7.1.2
- * and 8.1): from a neighbour, whole, every option in its place, and sense in what each type says.
+ * What RFC 4861 asks of the discovery message at `at` (sections 6.1.1, 6.1.2, 7.1.1, 7.1.2 and 8.1): from a
+ * neighbour, whole, every option in its place, and sense in what each type says. Not the checksum, nor whether
+ * a redirect comes from the host's own router.
  */
 export function isValid(view: DataView, ip: number, at: number, end: number): boolean {
   const kind = type(view, at);
@@ -99,7 +101,7 @@ function makesSense(view: DataView, ip: number, at: number, end: number, kind: n
     case TYPE.NEIGHBOUR_ADVERTISEMENT:
       return !isMulticast(view, at + TARGET) && !isSolicitedGroup(view, ip, at);
     case TYPE.REDIRECT:
-      return isLinkLocal(view, ip + SRC) && !isMulticast(view, at + REDIRECTED);
+      return isLinkLocal(view, ip + SRC) && isRedirectUsable(view, at);
     default:
       return false;
   }
@@ -109,6 +111,12 @@ function makesSense(view: DataView, ip: number, at: number, end: number, kind: n
 function isSourceUsable(view: DataView, ip: number, at: number, end: number): boolean {
   if (!isDuplicateDetection(view, ip)) return true;
   return isSolicitedNode(view, ip + DST) && findOption(view, at, end, OPTION.SOURCE_LINK_LAYER) < 0;
+}
+
+/** A redirect sends a unicast destination to a router, or says that it is a neighbour itself. */
+function isRedirectUsable(view: DataView, at: number): boolean {
+  if (isMulticast(view, at + REDIRECTED)) return false;
+  return isLinkLocal(view, at + TARGET) || sameAddress(view, at + TARGET, at + REDIRECTED);
 }
 
 /** An advertisement to a group was not solicited. */
