@@ -1,0 +1,225 @@
+/**
+ * The bodies and answers of the API, as TypeScript types. The command line is written against them; the
+ * schemas of the same things, which the server checks requests with, are in src/control/model.
+ */
+import type { PortCounter, Total } from '../../dataplane/counters.js';
+import type { DropReasonName } from '../../dataplane/drop-reasons.js';
+
+export interface ObjectMeta {
+  name: string;
+  /** Pods only; `default` where it is left out. */
+  namespace?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  /** Given by the store: a decimal revision. In a PUT: only if the resource still has it (else CONFLICT). */
+  resourceVersion?: string;
+  uid?: string;
+  /** ISO 8601. */
+  creationTimestamp?: string;
+}
+
+export const NETWORK_MODES = ['routed', 'bridge', 'direct'] as const;
+export type NetworkMode = (typeof NETWORK_MODES)[number];
+
+export interface NetworkSpec {
+  mode: NetworkMode;
+  /** Prefixes; the i-th IPv4 and the i-th IPv6 one are one bridge domain. */
+  cidrs: string[];
+  /** No gateway, nothing leaves. Default false. */
+  internal?: boolean;
+  /** Bytes; default and most: the node's. */
+  mtu?: number;
+  /** Pods send under their own MAC and IP addresses only. Default true; false learns addresses instead. */
+  sourceGuard?: boolean;
+}
+
+export interface Network {
+  apiVersion: 'podwire.dev/v1';
+  kind: 'Network';
+  metadata: ObjectMeta;
+  spec: NetworkSpec;
+  status?: { gateways: string[]; pods: number };
+}
+
+export type PodPhase = 'Pending' | 'Running' | 'Lost';
+
+/** What podwire adds to a Kubernetes Pod. Fields beside phase are there once it is attached. */
+export interface PodStatus {
+  phase: PodPhase;
+  podIP?: string;
+  podIPs?: { ip: string }[];
+  mac?: string;
+  network?: string;
+  ifname?: string;
+  netns?: string;
+  gateways?: string[];
+  mtu?: number;
+}
+
+/** `spec` is Kubernetes' and kept as it came. */
+export interface Pod {
+  apiVersion: 'v1';
+  kind: 'Pod';
+  metadata: ObjectMeta;
+  spec?: Record<string, unknown>;
+  status?: PodStatus;
+}
+
+export type Resource = Network | Pod;
+
+export interface ResourceList<T extends Resource = Resource> {
+  apiVersion: T['apiVersion'];
+  kind: `${T['kind']}List`;
+  /** Watch from here to miss nothing. */
+  revision: number;
+  items: T[];
+}
+
+/** A message of GET /v1/watch. `object` of a deletion is what was deleted. */
+export interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  revision: number;
+  object: Resource;
+}
+
+/** POST /v1/pods/NAMESPACE/NAME/attach. */
+export interface AttachRequest {
+  /** Absolute path of a network namespace. */
+  netns: string;
+  /** Default `eth0`. */
+  ifname?: string;
+  /** Default `default`. */
+  network?: string;
+  labels?: Record<string, string>;
+  /** Fixed addresses without prefix length, at most one of each family; the other family is allocated. */
+  ips?: string[];
+}
+
+export interface AttachAnswer {
+  name: string;
+  namespace: string;
+  network: string;
+  /** Without prefix length, IPv4 first. */
+  ips: string[];
+  mac: string;
+  /** The gateways by family, IPv4 first; empty in internal and direct networks. */
+  gateway: string[];
+  mtu: number;
+  ifname: string;
+}
+
+/** POST /v1/pods/NAMESPACE/NAME/detach (no body). */
+export interface DetachAnswer {
+  name: string;
+  namespace: string;
+  /** Addresses that are free again. */
+  ips: string[];
+}
+
+export interface StatusAnswer {
+  node: string;
+  ready: boolean;
+  io: 'uring' | 'poll';
+  /** Why this one. */
+  ioReason: string;
+  generation: number;
+  podCIDRs: string[];
+  clusterCIDRs: string[];
+  serviceCIDRs: string[];
+  underlay: string | null;
+  peers: { name: string; address: string; state: string; rttMicros: number | null }[];
+  /** How many are attached. */
+  pods: number;
+  networks: number;
+  mtu: number;
+  /** Addresses of podwire0. */
+  nodeIPs: string[];
+  version: string;
+  pid: number;
+  uptimeSeconds: number;
+}
+
+export interface RouteEntry {
+  /** Network whose pods use it, or `node` for what the node itself sends. */
+  network: string;
+  prefix: string;
+  kind: 'connected' | 'via' | 'port' | 'local' | 'unreachable';
+  /** Gateway of `via`. */
+  via: string | null;
+  /** Network (`default`, or `default#1` for its second domain) of `connected` and `via`; port of `port`. */
+  dev: string | null;
+}
+
+export interface FdbEntry {
+  /** `default`, or `default#1` for a network's second bridge domain. */
+  network: string;
+  vlan: number;
+  mac: string;
+  /** `default/web` for a pod, `podwire0` for the node. */
+  port: string;
+  kind: 'static' | 'learned';
+  /** Since it was last seen; null for static entries. */
+  ageMs: number | null;
+}
+
+export interface NeighborEntry {
+  network: string;
+  address: string;
+  mac: string;
+  /** `switch` for the gateway's own addresses. */
+  port: string;
+  kind: 'static' | 'learned' | 'local';
+  ageMs: number | null;
+}
+
+/** Seen from the switch: rx is what came from the pod. */
+export type PortStats = { port: string; drops: number } & Record<PortCounter, number>;
+
+/** received + originated + replicated = sent + consumed + joined + dropped + in flight. */
+export interface StatsAnswer {
+  ports: PortStats[];
+  totals: Record<Total, number>;
+  /** Packets between being received and their end at the moment of asking. */
+  inFlight: number;
+  cycles: { cycles: number; cyclePackets: number; suppressedErrors: number; movedAddresses: number };
+}
+
+export interface DropEntry {
+  reason: DropReasonName;
+  meaning: string;
+  port: string;
+  count: number;
+}
+
+export interface RoutesAnswer {
+  generation: number;
+  routes: RouteEntry[];
+}
+export interface FdbAnswer {
+  generation: number;
+  fdb: FdbEntry[];
+}
+export interface NeighborsAnswer {
+  generation: number;
+  neighbors: NeighborEntry[];
+}
+/** Only what is not zero, the largest first. */
+export interface DropsAnswer {
+  total: number;
+  drops: DropEntry[];
+}
+
+/** GET /healthz and /readyz; 503 with `ok: false` where it is not. */
+export interface HealthAnswer {
+  ok: boolean;
+}
+
+export interface ErrorAnswer {
+  error: {
+    /** One of src/control/errors.ts. */
+    code: string;
+    message: string;
+    /** Path of the offending field: `spec.mode`. */
+    field?: string;
+  };
+}
