@@ -57,9 +57,10 @@ function setup(entries: number, completionEntries: number, flags: number) {
     const fd = libc().ioUringSetup(Syscall.io_uring_setup, entries, params);
     if (fd >= 0) return { fd, params };
     const errno = libc().errno();
-    if (errno !== Errno.EINVAL) throw explain(new SystemError(errno, 'io_uring_setup', `${entries} entries`));
+    if (errno !== Errno.EINVAL)
+      throw explainSetup(new SystemError(errno, 'io_uring_setup', `${entries} entries`));
   }
-  throw explain(new SystemError(Errno.EINVAL, 'io_uring_setup', `${entries} entries`));
+  throw explainSetup(new SystemError(Errno.EINVAL, 'io_uring_setup', `${entries} entries`));
 }
 
 function requireFeatures(features: number): void {
@@ -69,7 +70,8 @@ function requireFeatures(features: number): void {
   );
 }
 
-function explain(error: SystemError): Error {
+/** The error of a set-up that failed: IO_URING_UNAVAILABLE where another backend is the answer. */
+export function explainSetup(error: SystemError): Error {
   switch (error.errno) {
     case Errno.ENOSYS:
       return unavailable('the kernel has no io_uring, or a seccomp filter hides it', error);

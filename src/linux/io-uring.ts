@@ -87,8 +87,9 @@ export class IoUring {
 
   /**
    * Hands over what is prepared, lets due completions arrive, and waits until `waitFor` are there (0: does
-   * not wait). Returns how many requests were taken, or a negative errno: -EINTR (a signal came), -EBUSY and
-   * -EAGAIN (completions must be read first), -EBADF after close. Completions may be there whatever it returns.
+   * not wait) or a prepared timeout fires. Returns how many requests were taken, or a negative errno: -EINTR
+   * (a signal came), -EBUSY and -EAGAIN (completions must be read first), -EBADF after close. Completions may
+   * be there whatever it returns.
    */
   submit(waitFor: number): number {
     return this.#enter(waitFor, EnterFlags.IORING_ENTER_GETEVENTS, null, 0);

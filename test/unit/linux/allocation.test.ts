@@ -1,0 +1,87 @@
+/**
+ * Hot calls allocate nothing: over as many calls as would fill the young generation several times at 16 bytes
+ * a call (one boxed number), the collector has next to nothing to do. The first test shows that it would
+ * be seen.
+ */
+import { GCProfiler } from 'node:v8';
+import { describe, expect, it } from 'vitest';
+import { closeEventfd, createEventfd, drainEventfd, signalEventfd } from '../../../src/linux/eventfd.js';
+import { IoUring, probeIoUring } from '../../../src/linux/io-uring.js';
+import { MemoryAddress } from '../../../src/linux/memory.js';
+import { MemoryIo, PollEvents, PollSet } from '../../../src/linux/poll.js';
+
+const WARM_UP = 50_000;
+const CALLS = 600_000;
+/** The collections that vitest's own doings and the profiler's start may cause. */
+const TOLERATED = 2;
+
+/** How often the collector ran during CALLS calls of `body`, compiled before. */
+function collections(body: (i: number) => void): number {
+  for (let i = 0; i < WARM_UP; i++) body(i);
+  const profiler = new GCProfiler();
+  profiler.start();
+  for (let i = 0; i < CALLS; i++) body(i);
+  return profiler.stop().statistics.length;
+}
+
+const { buffer } = new WebAssembly.Memory({ initial: 16, maximum: 16, shared: true });
+const memory = new MemoryAddress(buffer);
+
+describe('allocation', () => {
+  it('sees a loop that makes an object a call', () => {
+    let kept: object | undefined;
+    const count = collections((i) => {
+      kept = { i, a: i, b: i, c: i, d: i, e: i, f: i, g: i };
+    });
+    expect(kept).toBeDefined();
+    expect(count).toBeGreaterThan(TOLERATED);
+  });
+
+  it('readAt and writeAt', () => {
+    const io = new MemoryIo(memory);
+    const fd = createEventfd({ nonBlocking: true });
+    let sum = 0;
+    const count = collections((i) => {
+      sum += io.writeAt(fd, (i & 0xfff) * 8, 0) + io.readAt(fd, (i & 0xfff) * 16, 8);
+    });
+    closeEventfd(fd);
+    expect(sum).toBeLessThan(0);
+    expect(count).toBeLessThanOrEqual(TOLERATED);
+  });
+
+  it('a poll cycle: signal, wait, drain', () => {
+    const fd = createEventfd({ nonBlocking: true });
+    const set = new PollSet(2);
+    set.set(0, fd, PollEvents.POLLIN);
+    let ready = 0;
+    const count = collections(() => {
+      signalEventfd(fd);
+      ready += set.wait(0) + set.ready(0) + drainEventfd(fd);
+    });
+    closeEventfd(fd);
+    expect(ready).toBe(3 * (WARM_UP + CALLS));
+    expect(count).toBeLessThanOrEqual(TOLERATED);
+  });
+
+  it.skipIf(!probeIoUring().available)('an io_uring cycle: prepare, submit, read completions', () => {
+    const ring = new IoUring({ entries: 16, files: 1 });
+    const fd = createEventfd();
+    ring.setFile(0, fd);
+    let bytes = 0;
+    const count = collections((i) => {
+      const at = (i & 0xff) * 64;
+      signalEventfd(fd);
+      ring.sq.nop(i);
+      ring.sq.read(0, memory.low(at), memory.high(at), 8, i);
+      if ((i & 1) === 0) ring.submit(2);
+      else ring.submitWithTimeout(2, 0.5 + (i & 7));
+      const completed = ring.cq.count();
+      for (let k = 0; k < completed; k++) bytes += ring.cq.result(k) + (ring.cq.userData(k) - i);
+      ring.cq.advance(completed);
+    });
+    ring.close();
+    closeEventfd(fd);
+    expect(bytes).toBe(8 * (WARM_UP + CALLS));
+    expect(count).toBeLessThanOrEqual(TOLERATED);
+  });
+});
