@@ -18,8 +18,9 @@
  *    |          Link-layer address (of option types 1 and 2)         |
  *    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  *
- * `at` is the offset of the ICMPv6 message, `ip` that of the fixed IPv6 header, `end` the end of the payload. The
- * checksum is ICMPv6's (icmpv6.ts), and the builders leave it 0.
+ * `at` is the offset of the ICMPv6 message, whose first eight octets were checked to be there, `ip` that of the
+ * fixed IPv6 header, `end` the end of the payload: nothing at or beyond it is read. The checksum is ICMPv6's
+ * (icmpv6.ts), and the builders leave it 0.
  */
 import { code, TYPE, type, writeHeader } from './icmpv6.js';
 import {

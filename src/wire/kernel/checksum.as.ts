@@ -8,8 +8,8 @@
 const STEP: i32 = 64;
 
 /**
- * Octets after which the lanes are emptied. Each turn adds at most 4 * 2 * 0xffff to a 32-bit lane: room for
- * 8,192 turns. Half of that is taken.
+ * Octets after which the lanes are emptied. Each turn adds at most 4 * 0xffff to a 32-bit lane, so they have
+ * room for 16,384 turns; a quarter of that is taken.
  */
 const BLOCK: i32 = 4096 * STEP;
 
