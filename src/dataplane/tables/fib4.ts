@@ -85,13 +85,11 @@ function rangesOf(routes: readonly Route4[]): RangeList {
 
 export class Fib4 {
   private readonly roots: Int32Array;
-  private readonly slots: Int32Array;
-  private readonly ranges: Int32Array;
+  private readonly nodes: Int32Array;
 
   private constructor(readonly data: Fib4Data) {
     this.roots = data.roots;
-    this.slots = data.slots;
-    this.ranges = data.ranges;
+    this.nodes = data.nodes;
   }
 
   /**
@@ -112,7 +110,7 @@ export class Fib4 {
 
   /** Bytes of storage. */
   get bytes(): number {
-    return this.roots.byteLength + this.slots.byteLength + this.ranges.byteLength;
+    return this.roots.byteLength + this.nodes.byteLength;
   }
 
   /**
@@ -121,6 +119,6 @@ export class Fib4 {
    */
   lookup(table: number, address: number): number {
     const { roots } = this;
-    return table < roots.length ? descend(this.slots, this.ranges, roots[table], address) - 1 : -1;
+    return table < roots.length ? descend(this.nodes, roots[table], address) - 1 : -1;
   }
 }

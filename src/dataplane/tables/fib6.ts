@@ -118,13 +118,11 @@ function sortRoutes(routes: Route6[]): Route6[] {
 
 export class Fib6 {
   private readonly roots: Int32Array;
-  private readonly slots: Int32Array;
-  private readonly ranges: Int32Array;
+  private readonly nodes: Int32Array;
 
   private constructor(readonly data: Fib6Data) {
     this.roots = data.roots;
-    this.slots = data.slots;
-    this.ranges = data.ranges;
+    this.nodes = data.nodes;
   }
 
   /**
@@ -147,7 +145,7 @@ export class Fib6 {
 
   /** Bytes of storage. */
   get bytes(): number {
-    return this.roots.byteLength + this.slots.byteLength + this.ranges.byteLength;
+    return this.roots.byteLength + this.nodes.byteLength;
   }
 
   /**
@@ -155,12 +153,12 @@ export class Fib6 {
    * table without routes has none.
    */
   lookup(table: number, a: number, b: number, c: number, d: number): number {
-    const { roots, slots, ranges } = this;
+    const { roots, nodes } = this;
     if (table >= roots.length) return -1;
-    let slot = descend(slots, ranges, roots[table], a);
-    if (slot < 0) slot = descend(slots, ranges, slot & ~ADVANCE, b);
-    if (slot < 0) slot = descend(slots, ranges, slot & ~ADVANCE, c);
-    if (slot < 0) slot = descend(slots, ranges, slot & ~ADVANCE, d);
+    let slot = descend(nodes, roots[table], a);
+    if (slot < 0) slot = descend(nodes, slot & ~ADVANCE, b);
+    if (slot < 0) slot = descend(nodes, slot & ~ADVANCE, c);
+    if (slot < 0) slot = descend(nodes, slot & ~ADVANCE, d);
     return slot - 1;
   }
 }

@@ -19,60 +19,66 @@
  * Bounds: 2^25 ranges, 2^28 slots; a prefix makes at most two ranges. Built at once, then immutable.
  * Memory: 8 bytes a range, plus tables of at most 4 slots a range or 256 slots, whichever is more.
  */
+import { bucketsFor } from './hash.js';
 import { TABLE_ERROR, TableError } from './table-error.js';
 
 export interface RangeTreeData {
   /** For each table number (network), the slot where a search begins; 0, no answer, for one without routes. */
   readonly roots: Int32Array;
-  readonly slots: Int32Array;
-  /** Pairs: first word of the range, slot. */
-  readonly ranges: Int32Array;
+  /** Tables and buckets. */
+  readonly nodes: Int32Array;
 }
 
 /** Slots at or above this are not to be followed within the same word. */
-export const STOP = -0x4000_0000;
+const STOP = -0x4000_0000;
 export const ADVANCE = 0x4000_0000;
 const POINTER = 1 << 31;
-const TABLE = 0x2000_0000;
-const MAX_RANGES = 1 << 25;
-const MAX_SLOTS = 1 << 28;
+const BUCKET = 0x2000_0000;
+const WIDE = 0x1000_0000;
+const OFFSET = 0x00ff_ffff;
 
-/** Our tuning, by measurement: fewer ranges a bucket cost memory, more cost steps. At most 16. */
-const MAX_BUCKET = 8;
-/** Table sizes: 16 slots at least (their alignment), 2^20 at most (4 MiB: more would not stay in the cache). */
-const MIN_STRIDE = 4;
-const MAX_STRIDE = 20;
+/** Where a table's entries begin, after: entries << 5 | shift, first index, slot below, slot above. */
+const HEADER = 4;
 
 /**
- * Follows slots and ranges for one word, from `slot`. Returns an answer (>= 0) or a slot with ADVANCE.
- * Unsigned a < b without a branch, as a mask: Hacker's Delight, section 2-12.
+ * Follows slots for one word, from `from`. Returns an answer (>= 0) or a slot with ADVANCE.
  */
-export function descend(slots: Int32Array, ranges: Int32Array, from: number, word: number): number {
+export function descend(nodes: Int32Array, from: number, word: number): number {
   let slot = from;
-  let shift = 32;
   while (slot < STOP) {
-    if ((slot & TABLE) !== 0) {
-      const stride = slot & 31;
-      shift -= stride;
-      slot = slots[((slot & 0x1fff_ffe0) >>> 1) + ((word >>> shift) & ((1 << stride) - 1))];
+    const at = (slot & OFFSET) << 2;
+    if ((slot & BUCKET) === 0) {
+      const head = nodes[at];
+      const place = word >>> head;
+      const first = nodes[at + 1] >>> 0;
+      const index = (place - first) >>> 0;
+      if (index < head >>> 5) slot = nodes[at + HEADER + index];
+      else slot = nodes[at + (place < first ? 2 : 3)];
+    } else if ((slot & WIDE) === 0) {
+      slot = searchCompact(nodes, at, (slot >>> 24) & 15, word & 0xffff);
     } else {
-      slot = searchBucket(ranges, (slot >>> 4) & (MAX_RANGES - 1), (slot & 15) + 1, word);
+      slot = searchWide(nodes, at, (slot >>> 24) & 15, word ^ POINTER);
     }
   }
   return slot;
 }
 
-function searchBucket(ranges: Int32Array, first: number, count: number, word: number): number {
-  let base = first;
-  let left = count;
-  while (left > 1) {
-    const half = left >>> 1;
-    const start = ranges[(base + half) << 1];
-    const below = ((~word & start) | (~(word ^ start) & (word - start))) >> 31;
-    base += half & ~below;
-    left -= half;
+/** The bucket's 2^steps words are start << 16 | answer. */
+function searchCompact(nodes: Int32Array, at: number, steps: number, low: number): number {
+  let base = at;
+  for (let half = 1 << steps >>> 1; half > 0; half >>>= 1) {
+    base += half & ((((nodes[base + half] >>> 16) - low - 1) | 0) >> 31);
   }
-  return ranges[(base << 1) + 1];
+  return nodes[base] & 0xffff;
+}
+
+/** The bucket's 2^steps pairs are start (as biased int32), slot. */
+function searchWide(nodes: Int32Array, at: number, steps: number, biased: number): number {
+  let base = at;
+  for (let half = 1 << steps; half > 1; half >>>= 1) {
+    if (nodes[base + half] <= biased) base += half;
+  }
+  return nodes[base + 1];
 }
 
 class GrowingArray {
@@ -154,50 +160,91 @@ export class IntervalSweep {
   }
 }
 
+/** Our tuning, by measurement. */
+const P = (globalThis as any).P ?? {};
+const MAX_BUCKET = P.bucket ?? 8;
+const MAX_ENTRIES = P.entries ?? 2 ** 20;
+const BUDGET = P.budget ?? 2;
+const RATIO = P.ratio ?? 1.5;
+const FLOOR = P.floor ?? 16;
+
 export class RangeTreeBuilder {
-  private readonly slots = new GrowingArray();
-  private readonly ranges = new GrowingArray();
+  private readonly nodes = new GrowingArray();
 
   /** Adds ranges over one word; returns the slot that leads to them. */
   add(list: RangeList): number {
-    const { starts, answers } = list;
-    if (starts.length === 1) return answers[0];
-    const first = this.ranges.extend(2 * starts.length) / 2;
-    if (first + starts.length > MAX_RANGES) {
-      throw new TableError(TABLE_ERROR.tooLarge, `a FIB holds at most ${MAX_RANGES} ranges`);
-    }
-    for (let i = 0; i < starts.length; i++) {
-      this.ranges.set(2 * (first + i), starts[i]);
-      this.ranges.set(2 * (first + i) + 1, answers[i]);
-    }
-    return this.node(list, first, 0, starts.length, 0, 32);
+    return this.node(list, 0, list.starts.length, 0, 0xffff_ffff);
   }
 
   finish(roots: Int32Array): RangeTreeData {
-    return { roots, slots: this.slots.take(), ranges: this.ranges.take() };
+    return { roots, nodes: this.nodes.take() };
   }
 
-  /** The slot for ranges from..to-1, which together cover the 2^bits words from `word` on. */
-  private node(list: RangeList, first: number, from: number, to: number, word: number, bits: number): number {
+  /** The slot for ranges from..to-1, of which words low..high are asked. */
+  private node(list: RangeList, from: number, to: number, low: number, high: number): number {
+    const { starts, answers } = list;
     const count = to - from;
-    if (count === 1) return list.answers[from];
-    if (count <= MAX_BUCKET) return POINTER | ((first + from) << 4) | (count - 1);
-    const stride = Math.min(bits, strideFor(count));
-    const at = this.slots.extend(2 ** stride);
-    if (at + 2 ** stride > MAX_SLOTS) {
-      throw new TableError(TABLE_ERROR.tooLarge, `a FIB holds at most ${MAX_SLOTS} table slots`);
+    if (count === 1) return answers[from];
+    const first = starts[from + 1];
+    const last = starts[to - 1];
+    let compact = low >>> 16 === high >>> 16;
+    for (let i = from; compact && i < to; i++) compact = answers[i] >= 0 && answers[i] <= 0xffff;
+    let bits = 0;
+    for (let i = from + 1; i < to; i++) bits |= starts[i];
+    let shift = 31 - Math.clz32(bits & -bits);
+    const entries = (s: number): number => (last >>> s) - (first >>> s) + 1;
+    const bucketWords = Math.max(4, (compact ? 1 : 2) * bucketsFor(count));
+    if (count <= MAX_BUCKET && entries(shift) + HEADER > Math.max(FLOOR, RATIO * bucketWords)) {
+      return compact ? this.compact(list, from, to) : this.wide(list, from, to);
     }
-    const span = 2 ** (bits - stride);
-    let low = from;
-    for (let i = 0; i < 2 ** stride; i++) {
-      const base = word + i * span;
-      while (low + 1 < to && list.starts[low + 1] <= base) low += 1;
-      let high = low + 1;
-      while (high < to && list.starts[high] < base + span) high += 1;
-      this.slots.set(at + i, this.node(list, first, low, high, base, bits - stride));
-      low = high - 1;
+    const budget = Math.min(MAX_ENTRIES, Math.max(FLOOR, BUDGET * count));
+    while (entries(shift) > budget) shift += 1;
+    return this.table(list, from, to, shift, low, high);
+  }
+
+  private table(list: RangeList, from: number, to: number, shift: number, low: number, high: number): number {
+    const { starts, answers } = list;
+    const base = starts[from + 1] >>> shift;
+    const entries = (starts[to - 1] >>> shift) - base + 1;
+    const at = this.nodes.extend((HEADER + entries + 3) & ~3);
+    this.nodes.set(at, (entries << 5) | shift);
+    this.nodes.set(at + 1, base);
+    this.nodes.set(at + 2, answers[from]);
+    this.nodes.set(at + 3, answers[to - 1]);
+    const span = 2 ** shift;
+    let a = from;
+    for (let i = 0; i < entries; i++) {
+      const begin = (base + i) * span;
+      while (a + 1 < to && starts[a + 1] <= begin) a += 1;
+      let b = a + 1;
+      while (b < to && starts[b] < begin + span) b += 1;
+      const slot = this.node(list, a, b, Math.max(low, begin), Math.min(high, begin + span - 1));
+      this.nodes.set(at + HEADER + i, slot);
+      a = b - 1;
     }
-    return POINTER | TABLE | (at << 1) | stride;
+    return POINTER | (at >>> 2);
+  }
+
+  private compact(list: RangeList, from: number, to: number): number {
+    const size = bucketsFor(to - from);
+    const at = this.nodes.extend(Math.max(4, size));
+    for (let i = 0; i < size; i++) {
+      const j = Math.min(from + i, to - 1);
+      const start = i === 0 ? 0 : list.starts[j] & 0xffff;
+      this.nodes.set(at + i, (start << 16) | list.answers[j]);
+    }
+    return POINTER | BUCKET | (Math.log2(size) << 24) | (at >>> 2);
+  }
+
+  private wide(list: RangeList, from: number, to: number): number {
+    const size = bucketsFor(to - from);
+    const at = this.nodes.extend(Math.max(4, 2 * size));
+    for (let i = 0; i < size; i++) {
+      const j = Math.min(from + i, to - 1);
+      this.nodes.set(at + 2 * i, list.starts[j] ^ POINTER);
+      this.nodes.set(at + 2 * i + 1, list.answers[j]);
+    }
+    return POINTER | BUCKET | WIDE | (Math.log2(size) << 24) | (at >>> 2);
   }
 }
 
@@ -221,8 +268,4 @@ export function buildRoots<Route extends { readonly table: number }>(
     roots[table] = build(own);
   });
   return roots;
-}
-
-function strideFor(count: number): number {
-  return Math.min(MAX_STRIDE, Math.max(MIN_STRIDE, Math.ceil(Math.log2(count))));
 }

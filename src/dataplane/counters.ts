@@ -1,0 +1,122 @@
+/**
+ * Counters of an engine, in shared memory: one writer (the worker), any reader.
+ *
+ * At every moment of rest (no packet in a queue or in flight):
+ *
+ *     received + originated + replicated = sent + consumed + joined + dropped
+ *
+ * received: handed over by devices. originated: made by the switch (replies, ICMP errors). replicated: copies,
+ * segments and fragments beyond the first. sent: accepted by a device. consumed: delivered to the switch
+ * itself. joined: fragments and segments that went into another packet.
+ *
+ * Float64: exact up to 2^53, one store each, and readers of aligned 8-byte words see no torn value.
+ */
+import { MAX_PORTS } from './constants.js';
+import { DROP_REASONS } from './drop-reasons.js';
+
+export const PORT_COUNTERS = ['rxPackets', 'rxBytes', 'txPackets', 'txBytes'] as const;
+export type PortCounter = (typeof PORT_COUNTERS)[number];
+
+export const TOTALS = ['received', 'originated', 'replicated', 'joined', 'consumed', 'sent', 'dropped'] as const;
+export type Total = (typeof TOTALS)[number];
+
+/** Counters of the poll cycle itself. */
+export const CYCLES = ['cycles', 'cyclePackets', 'suppressedErrors', 'movedAddresses'] as const;
+export type CycleCounter = (typeof CYCLES)[number];
+
+const RX_PACKETS = 0;
+const RX_BYTES = 1;
+const TX_PACKETS = 2;
+const TX_BYTES = 3;
+const DROPS = PORT_COUNTERS.length;
+const PORT_STRIDE = DROPS + DROP_REASONS.length;
+
+const RECEIVED = 0;
+const ORIGINATED = 1;
+const REPLICATED = 2;
+const JOINED = 3;
+const CONSUMED = 4;
+const SENT = 5;
+const DROPPED = 6;
+const CYCLE_BASE = TOTALS.length;
+const PORTS_BASE = CYCLE_BASE + CYCLES.length;
+
+export class Counters {
+  private readonly values: Float64Array;
+
+  /** @param shared the buffer of another thread's counters, to read them; without it a new one is made. */
+  constructor(readonly shared = new SharedArrayBuffer((PORTS_BASE + MAX_PORTS * PORT_STRIDE) * 8)) {
+    this.values = new Float64Array(shared);
+  }
+
+  received(port: number, bytes: number): void {
+    const at = PORTS_BASE + port * PORT_STRIDE;
+    this.values[RECEIVED]++;
+    this.values[at + RX_PACKETS]++;
+    this.values[at + RX_BYTES] += bytes;
+  }
+
+  sent(port: number, bytes: number): void {
+    const at = PORTS_BASE + port * PORT_STRIDE;
+    this.values[SENT]++;
+    this.values[at + TX_PACKETS]++;
+    this.values[at + TX_BYTES] += bytes;
+  }
+
+  /** Counts a drop at `port`: the ingress port, or the egress port where the device failed. */
+  dropped(port: number, reason: number): void {
+    this.values[DROPPED]++;
+    this.values[PORTS_BASE + port * PORT_STRIDE + DROPS + reason]++;
+  }
+
+  originated(): void {
+    this.values[ORIGINATED]++;
+  }
+
+  replicated(count: number): void {
+    this.values[REPLICATED] += count;
+  }
+
+  joined(): void {
+    this.values[JOINED]++;
+  }
+
+  consumed(): void {
+    this.values[CONSUMED]++;
+  }
+
+  cycle(packets: number): void {
+    this.values[CYCLE_BASE]++;
+    this.values[CYCLE_BASE + 1] += packets;
+  }
+
+  suppressedError(): void {
+    this.values[CYCLE_BASE + 2]++;
+  }
+
+  movedAddress(): void {
+    this.values[CYCLE_BASE + 3]++;
+  }
+
+  /** Forgets a port's counters, when its number is given to another. */
+  clearPort(port: number): void {
+    const at = PORTS_BASE + port * PORT_STRIDE;
+    this.values.fill(0, at, at + PORT_STRIDE);
+  }
+
+  port(port: number, counter: PortCounter): number {
+    return this.values[PORTS_BASE + port * PORT_STRIDE + PORT_COUNTERS.indexOf(counter)];
+  }
+
+  portDrops(port: number, reason: number): number {
+    return this.values[PORTS_BASE + port * PORT_STRIDE + DROPS + reason];
+  }
+
+  total(total: Total): number {
+    return this.values[TOTALS.indexOf(total)];
+  }
+
+  cycleCounter(counter: CycleCounter): number {
+    return this.values[CYCLE_BASE + CYCLES.indexOf(counter)];
+  }
+}

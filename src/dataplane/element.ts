@@ -1,0 +1,89 @@
+/**
+ * The Element seam: one step of the pipeline, named for its one job.
+ *
+ * An element takes all packets of its input and leaves each exactly once: pushed to one output, or dropped,
+ * consumed or replicated, which is counted. Outputs are inputs of other elements. The engine empties the input
+ * after `process`; an element must not push to its own input.
+ */
+import type { Checksum } from '../wire/checksum.js';
+import * as ipv6 from '../wire/ipv6.js';
+import type { Batch } from './batch.js';
+import type { Counters } from './counters.js';
+import type { Learned } from './learned.js';
+import type { PacketPool } from './pool.js';
+import type { Tables } from './tables.js';
+
+export interface Element {
+  readonly name: string;
+  readonly input: Batch;
+  process(batch: Batch): void;
+}
+
+/** Where a neighbour was found: its MAC address and its port (SWITCH_PORT for the switch itself). */
+export interface Neighbour {
+  hi: number;
+  lo: number;
+  port: number;
+}
+
+/** What elements share. `tables` and `now` change between cycles, never within one. */
+export class Context {
+  /** Milliseconds, monotonic, read once a cycle. */
+  now = 0;
+  /** The answer of the last successful `findNeighbour…`; valid until the next call. */
+  readonly found: Neighbour = { hi: 0, lo: 0, port: 0 };
+
+  constructor(
+    readonly pool: PacketPool,
+    readonly checksum: Checksum,
+    readonly counters: Counters,
+    readonly learned: Learned,
+    public tables: Tables,
+  ) {}
+
+  /** Drops a packet that came from `port`. */
+  drop(slot: number, reason: number): void {
+    this.counters.dropped(this.pool.port[slot], reason);
+    this.pool.release(slot);
+  }
+
+  /** Looks an IPv4 address up in a domain: first what the snapshot knows, then what was learned. */
+  findNeighbour4(domain: number, address: number): boolean {
+    const known = this.tables.neighbours;
+    const index = known.lookup4(domain, address);
+    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index), known.port(index));
+    if (this.tables.domains.learning[domain] === 0) return false;
+    const { neighbours } = this.learned;
+    return this.setLearned(neighbours.lookup4(domain, address, this.now));
+  }
+
+  /** The same for the IPv6 address at `at`. */
+  findNeighbour6(domain: number, view: DataView, at: number): boolean {
+    const w0 = ipv6.word(view, at, 0);
+    const w1 = ipv6.word(view, at, 1);
+    const w2 = ipv6.word(view, at, 2);
+    const w3 = ipv6.word(view, at, 3);
+    return this.findNeighbourWords(domain, w0, w1, w2, w3);
+  }
+
+  findNeighbourWords(domain: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    const known = this.tables.neighbours;
+    const index = known.lookup6(domain, w0, w1, w2, w3);
+    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index), known.port(index));
+    if (this.tables.domains.learning[domain] === 0) return false;
+    return this.setLearned(this.learned.neighbours.lookup6(domain, w0, w1, w2, w3, this.now));
+  }
+
+  private setLearned(index: number): boolean {
+    const { neighbours } = this.learned;
+    if (index < 0) return false;
+    return this.setFound(neighbours.macHi(index), neighbours.macLo(index), neighbours.port(index));
+  }
+
+  private setFound(hi: number, lo: number, port: number): boolean {
+    this.found.hi = hi;
+    this.found.lo = lo;
+    this.found.port = port;
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Forward: layer-2 forwarding within a bridge domain, by the destination MAC address.
+ *
+ * Known addresses (the snapshot's ports, then learned ones) leave through their port; multicast, broadcast and
+ * unknown ones are flooded. A bridge cannot tell a sender to send less, so what exceeds the egress port's MTU
+ * is dropped. VLAN tags pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts
+ * in all of them.
+ *
+ * Outputs: `known` with `egress` set, `flood`. Drops: same-port, too-big.
+ */
+import * as ethernet from '../../wire/ethernet.js';
+import type { Batch } from '../batch.js';
+import { DROP } from '../drop-reasons.js';
+import type { Context, Element } from '../element.js';
+import { segmentLength } from '../offload.js';
+
+export class Forward implements Element {
+  readonly name = 'forward';
+
+  constructor(
+    private readonly context: Context,
+    readonly input: Batch,
+    private readonly outputs: { readonly known: Batch; readonly flood: Batch },
+  ) {}
+
+  process(batch: Batch): void {
+    const { context, outputs } = this;
+    const { pool } = context;
+    const { mtu } = context.tables.ports;
+    for (let i = 0; i < batch.count; i++) {
+      const slot = batch.slots[i];
+      const egress = this.lookup(slot);
+      if (egress < 0) {
+        outputs.flood.push(slot);
+      } else if (egress === pool.port[slot]) {
+        context.drop(slot, DROP['same-port']);
+      } else if (segmentLength(pool, slot) > mtu[egress]) {
+        context.drop(slot, DROP['too-big']);
+      } else {
+        pool.egress[slot] = egress;
+        outputs.known.push(slot);
+      }
+    }
+  }
+
+  private lookup(slot: number): number {
+    const { pool, tables, learned, now } = this.context;
+    const at = pool.at[slot];
+    const hi = ethernet.dstHi(pool.view, at);
+    if (ethernet.isMulticastHi(hi)) return -1;
+    const lo = ethernet.dstLo(pool.view, at);
+    const domain = pool.domain[slot];
+    const port = tables.fdb.lookup(domain, hi, lo);
+    if (port >= 0 || tables.domains.learning[domain] === 0) return port;
+    return learned.lookupMac(domain, pool.vlan[slot] & 0xfff, hi, lo, now);
+  }
+}

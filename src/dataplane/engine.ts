@@ -1,0 +1,115 @@
+/**
+ * The engine: packets in from devices, through the graph of elements, out to devices.
+ *
+ * It does no I/O of its own and owns no clock: the same engine runs in the worker, in tests, over a capture,
+ * and many times over in one process. One cycle allocates nothing.
+ */
+import type { Checksum } from '../wire/checksum.js';
+import { Batch } from './batch.js';
+import { Counters } from './counters.js';
+import type { Device } from './device.js';
+import { Egress } from './egress.js';
+import { Context, type Element } from './element.js';
+import { buildGraph, type Graph } from './graph.js';
+import { Learned } from './learned.js';
+import { PacketPool } from './pool.js';
+import { Segmenter } from './segmenter.js';
+import { Tables, type TablesData } from './tables.js';
+
+export interface EngineOptions {
+  /** Packets that may exist at once. */
+  readonly slots: number;
+  /** Makes the checksum kernel over the pool's memory. */
+  readonly checksum: (memory: WebAssembly.Memory) => Checksum;
+  /** Keys the hash tables: secret in operation, fixed where runs must repeat. */
+  readonly seed: number;
+}
+
+export class Engine {
+  readonly pool: PacketPool;
+  readonly counters = new Counters();
+  readonly context: Context;
+  private readonly egress: Egress;
+  private readonly graph: Graph;
+  private readonly input: Batch;
+  private readonly elements: readonly Element[];
+
+  constructor(options: EngineOptions) {
+    this.pool = new PacketPool(options.slots);
+    const checksum = options.checksum(this.pool.memory);
+    const learned = new Learned(this.counters, options.seed);
+    this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty());
+    const segmenter = new Segmenter(this.pool, checksum, this.counters);
+    this.egress = new Egress(this.pool, this.counters, segmenter);
+    this.graph = buildGraph(this.context, this.egress, segmenter, options.seed);
+    this.elements = this.graph.elements;
+    this.input = this.graph.input;
+  }
+
+  get generation(): number {
+    return this.context.tables.generation;
+  }
+
+  /** Gives a port its device. The port is closed until a snapshot opens it. */
+  attach(device: Device): void {
+    this.counters.clearPort(device.port);
+    this.egress.attach(device);
+  }
+
+  /** Takes a port's device away; nothing is sent to it any more. */
+  detach(port: number): void {
+    this.egress.detach(port);
+    this.context.learned.forgetPort(port);
+  }
+
+  /** Puts a compiled snapshot in force, from the next packet on. Called between cycles. */
+  swap(data: TablesData): void {
+    this.context.tables = Tables.from(data);
+  }
+
+  /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */
+  cycle(ready: readonly Device[], count: number, now: number): void {
+    this.context.now = now;
+    let packets = 0;
+    for (let i = 0; i < count; i++) packets += ready[i].receive(this.input);
+    this.countReceived(packets);
+    this.run();
+    this.egress.flush();
+    this.counters.cycle(packets);
+  }
+
+  /** Frees what has aged. Answers how long until the next time (ms), or -1 when nothing is waiting to age. */
+  sweep(now: number): number {
+    const learned = this.context.learned.sweep(now);
+    const held = this.graph.reassemble.sweep(now);
+    if (learned < 0) return held;
+    return held < 0 ? learned : Math.min(learned, held);
+  }
+
+  /** Slots that elements hold between cycles. */
+  get held(): number {
+    return this.graph.reassemble.held;
+  }
+
+  private countReceived(packets: number): void {
+    const { pool, counters, input } = this;
+    for (let i = input.count - packets; i < input.count; i++) {
+      const slot = input.slots[i];
+      counters.received(pool.port[slot], pool.length[slot]);
+    }
+  }
+
+  private run(): void {
+    const { elements } = this;
+    for (let pending = true; pending; ) {
+      pending = false;
+      for (let i = 0; i < elements.length; i++) {
+        const { input } = elements[i];
+        if (input.count === 0) continue;
+        elements[i].process(input);
+        input.clear();
+        pending = true;
+      }
+    }
+  }
+}

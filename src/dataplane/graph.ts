@@ -1,0 +1,120 @@
+/**
+ * The graph: every element, and what its outputs lead to. This file is the wiring; nothing registers itself.
+ *
+ *     parse ─► source-guard ─► attachment ─► classify ─┬─► arp-responder ─┬─► forward ─┬─► output
+ *                                  │ direct            ├─► nd-responder ──┘            └─► flood
+ *                                  ▼                   │
+ *                               output                 └─► route-input ─► route-lookup ─► decrement-ttl
+ *                                                                            │ local          │
+ *                                           answers ─► route-lookup ◄── local ◄┐              ▼
+ *                                                                        reassemble      next-hop
+ *                                                                                             ▼
+ *     ICMP errors (no route, expired, unknown neighbour, too big, …) ─► route-lookup      mtu-check ─► output
+ *                                                                                             └─► fragment ─► output
+ *
+ * Elements run in the order of the list, so a batch usually passes in one sweep; what an error or an answer
+ * sends back is done in a second one. It ends, since nothing that the switch made causes an error.
+ */
+import { Batch } from './batch.js';
+import type { Egress } from './egress.js';
+import type { Context, Element } from './element.js';
+import { ArpResponder } from './elements/arp-responder.js';
+import { Attachment } from './elements/attachment.js';
+import { Classify } from './elements/classify.js';
+import { DecrementTtl } from './elements/decrement-ttl.js';
+import { Flood } from './elements/flood.js';
+import { Forward } from './elements/forward.js';
+import { Fragment } from './elements/fragment.js';
+import { ICMP_ERRORS, IcmpError } from './elements/icmp-error.js';
+import { Local } from './elements/local.js';
+import { MtuCheck } from './elements/mtu-check.js';
+import { NdResponder } from './elements/nd-responder.js';
+import { NextHop } from './elements/next-hop.js';
+import { Output } from './elements/output.js';
+import { Parse } from './elements/parse.js';
+import { Reassemble } from './elements/reassemble.js';
+import { RouteInput } from './elements/route-input.js';
+import { RouteLookup } from './elements/route-lookup.js';
+import { SourceGuard } from './elements/source-guard.js';
+import { IcmpLimiter } from './icmp-limiter.js';
+import type { Segmenter } from './segmenter.js';
+
+export interface Graph {
+  /** In the order in which they run. */
+  readonly elements: readonly Element[];
+  /** Where received packets go. */
+  readonly input: Batch;
+  /** The one element that holds packets between cycles. */
+  readonly reassemble: Reassemble;
+}
+
+/** @param seed keys the hash tables of the limiters. */
+export function buildGraph(context: Context, egress: Egress, segmenter: Segmenter, seed: number): Graph {
+  const queue = (): Batch => new Batch(context.pool.capacity);
+  const input = queue();
+  const guard = queue();
+  const attachment = queue();
+  const classify = queue();
+  const arp = queue();
+  const discovery = queue();
+  const forward = queue();
+  const flood = queue();
+  const output = queue();
+  const routed = queue();
+  const lookup = queue();
+  const local = queue();
+  const reassembly = queue();
+  const ttl = queue();
+  const nextHop = queue();
+  const mtu = queue();
+  const fragment = queue();
+  const errors = {
+    expired: queue(),
+    noRoute: queue(),
+    unreachable: queue(),
+    neighbourUnknown: queue(),
+    tooBig: queue(),
+    portUnreachable: queue(),
+    protocolUnreachable: queue(),
+  } satisfies Record<keyof typeof ICMP_ERRORS, Batch>;
+
+  const layer2: Element[] = [
+    new Parse(context, input, guard),
+    new SourceGuard(context, guard, attachment),
+    new Attachment(context, attachment, { domain: classify, direct: output }),
+    new Classify(context, classify, { arp, discovery, route: routed, forward }),
+    new ArpResponder(context, arp, { answer: output, forward }),
+    new NdResponder(context, discovery, { answer: output, forward }),
+    new Forward(context, forward, { known: output, flood }),
+    new Flood(context, flood, egress),
+  ];
+  const reassemble = new Reassemble(context, reassembly, local);
+  const toSwitch: Element[] = [
+    reassemble,
+    new Local(context, local, {
+      answer: lookup,
+      reassemble: reassembly,
+      portUnreachable: errors.portUnreachable,
+      protocolUnreachable: errors.protocolUnreachable,
+    }),
+  ];
+  const layer3: Element[] = [
+    new RouteInput(context, routed, { ok: lookup, local }),
+    new RouteLookup(context, lookup, {
+      forward: ttl,
+      local,
+      noRoute: errors.noRoute,
+      unreachable: errors.unreachable,
+    }),
+    new DecrementTtl(context, ttl, { ok: nextHop, expired: errors.expired }),
+    new NextHop(context, nextHop, { ok: mtu, unknown: errors.neighbourUnknown }),
+    new MtuCheck(context, mtu, { ok: output, fragment, tooBig: errors.tooBig }),
+    new Fragment(context, fragment, output, segmenter),
+  ];
+  const limiter = new IcmpLimiter(seed);
+  const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
+    (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
+  );
+  const last = new Output(context, output, egress);
+  return { elements: [...layer2, ...layer3, ...toSwitch, ...errorElements, last], input, reassemble };
+}

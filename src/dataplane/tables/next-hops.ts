@@ -1,0 +1,66 @@
+/**
+ * What a route leads to. FIB entries hold indices into this table. Immutable; plain typed arrays; as many
+ * entries as the snapshot has routes, since routes that lead to the same place share one.
+ */
+import { parseIp } from '../../wire/address.js';
+import type { RouteSpec } from '../snapshot.js';
+
+export const NEXT_HOP = {
+  /** The destination is in this domain: ask the neighbour table for it. */
+  CONNECTED: 0,
+  /** A gateway in this domain: ask the neighbour table for the gateway. */
+  VIA: 1,
+  /** Behind this port: its own MAC is the next hop. */
+  PORT: 2,
+  /** An address of the switch. */
+  LOCAL: 3,
+  UNREACHABLE: 4,
+} as const;
+
+export interface NextHopData {
+  readonly kind: Uint8Array;
+  /** Domain for CONNECTED and VIA, port for PORT. */
+  readonly target: Uint16Array;
+  /** VIA: the gateway's address; IPv4 in the first of four words. */
+  readonly gateway: Uint32Array;
+}
+
+/** Collects next hops while routes are compiled, and gives equal ones the same index. */
+export class NextHopBuilder {
+  private readonly indices = new Map<string, number>();
+  private readonly hops: { kind: number; target: number; gateway: ArrayLike<number> }[] = [];
+
+  add(route: RouteSpec): number {
+    const hop = describe(route);
+    const key = `${hop.kind} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
+    const known = this.indices.get(key);
+    if (known !== undefined) return known;
+    this.indices.set(key, this.hops.length);
+    return this.hops.push(hop) - 1;
+  }
+
+  build(): NextHopData {
+    const gateway = new Uint32Array(this.hops.length * 4);
+    for (const [index, hop] of this.hops.entries()) gateway.set(hop.gateway, index * 4);
+    return {
+      kind: Uint8Array.from(this.hops, (hop) => hop.kind),
+      target: Uint16Array.from(this.hops, (hop) => hop.target),
+      gateway,
+    };
+  }
+}
+
+function describe(route: RouteSpec): { kind: number; target: number; gateway: ArrayLike<number> } {
+  switch (route.kind) {
+    case 'connected':
+      return { kind: NEXT_HOP.CONNECTED, target: route.domain, gateway: [] };
+    case 'via':
+      return { kind: NEXT_HOP.VIA, target: route.domain, gateway: parseIp(route.gateway).words };
+    case 'port':
+      return { kind: NEXT_HOP.PORT, target: route.port, gateway: [] };
+    case 'local':
+      return { kind: NEXT_HOP.LOCAL, target: 0, gateway: [] };
+    case 'unreachable':
+      return { kind: NEXT_HOP.UNREACHABLE, target: 0, gateway: [] };
+  }
+}

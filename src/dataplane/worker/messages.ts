@@ -1,0 +1,73 @@
+/**
+ * What the control side and the worker say to each other. Every request gets one answer with its number; an
+ * event comes unasked.
+ */
+import type { TablesData } from '../tables.js';
+import type { TapPort } from './driver.js';
+
+export type IoChoice = 'auto' | 'uring' | 'poll';
+
+/** Given to the worker when it starts. */
+export interface WorkerStart {
+  readonly io: IoChoice;
+  readonly slots: number;
+  readonly seed: number;
+  /** The eventfd that the control side signals after posting a request. */
+  readonly wakeFd: number;
+}
+
+export type Request =
+  | { readonly type: 'add-port'; readonly tap: TapPort }
+  | { readonly type: 'remove-port'; readonly port: number }
+  | { readonly type: 'swap'; readonly tables: TablesData }
+  | { readonly type: 'learned' }
+  | { readonly type: 'usage' }
+  | { readonly type: 'stop' };
+
+export interface NumberedRequest {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export interface LearnedMac {
+  readonly domain: number;
+  readonly vlan: number;
+  readonly mac: string;
+  readonly port: number;
+  readonly ageMs: number;
+}
+
+export interface LearnedNeighbour {
+  readonly domain: number;
+  readonly address: string;
+  readonly mac: string;
+  readonly port: number;
+  readonly ageMs: number;
+}
+
+export interface LearnedAnswer {
+  readonly fdb: readonly LearnedMac[];
+  readonly neighbours: readonly LearnedNeighbour[];
+}
+
+/** Where the slots of the packet pool are. */
+export interface UsageAnswer {
+  readonly slots: number;
+  readonly free: number;
+  readonly inFlight: number;
+  readonly held: number;
+}
+
+export type Answer =
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly code: string; readonly message: string };
+
+export type Event =
+  | {
+      readonly type: 'started';
+      readonly io: 'uring' | 'poll';
+      readonly ioReason: string;
+      readonly counters: SharedArrayBuffer;
+    }
+  | { readonly type: 'start-failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'port-down'; readonly port: number; readonly reason: string };

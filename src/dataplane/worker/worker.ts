@@ -1,0 +1,99 @@
+/**
+ * The data plane's thread. It never returns to its event loop: it blocks in the driver, runs one engine cycle
+ * for what came, and reads requests of the control side when the eventfd says that there are some.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { errnoName, errnoText } from '../../linux/errno.js';
+import { wasmChecksum } from '../../wire/checksum-kernel.js';
+import { Engine } from '../engine.js';
+import type { Driver } from './driver.js';
+import { describeLearned } from './learned-answer.js';
+import type { Answer, Event, NumberedRequest, Request, WorkerStart } from './messages.js';
+import { openDriver } from './open-driver.js';
+
+const port = parentPort!;
+const start = workerData as WorkerStart;
+
+function say(message: Answer | Event): void {
+  port.postMessage(message);
+}
+
+function failure(error: unknown): { code: string; message: string } {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return { code: typeof code === 'string' ? code : 'INTERNAL', message: String(message ?? error) };
+}
+
+class Worker {
+  private readonly engine: Engine;
+  private readonly driver: Driver;
+  private isRunning = true;
+
+  constructor() {
+    this.engine = new Engine({ slots: start.slots, seed: start.seed, checksum: wasmChecksum });
+    const chosen = openDriver(start.io, this.engine, start.wakeFd, (id, errno) =>
+      say({ type: 'port-down', port: id, reason: `${errnoName(errno)}: ${errnoText(errno)}` }),
+    );
+    this.driver = chosen.driver;
+    const counters = this.engine.counters.shared;
+    say({ type: 'started', io: chosen.driver.kind, ioReason: chosen.reason, counters });
+  }
+
+  run(): void {
+    const { driver, engine } = this;
+    while (this.isRunning) {
+      const signalled = driver.wait(engine.sweep(performance.now()));
+      if (driver.readyCount > 0) engine.cycle(driver.ready, driver.readyCount, performance.now());
+      if (signalled) this.serveRequests();
+    }
+    driver.close();
+  }
+
+  private serveRequests(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(port);
+      if (received === undefined) return;
+      const { id, request } = received.message as NumberedRequest;
+      try {
+        this.serve(id, request);
+      } catch (error) {
+        say({ type: 'failure', id, ...failure(error) });
+      }
+    }
+  }
+
+  private serve(id: number, request: Request): void {
+    const { engine, driver } = this;
+    const answer = (value: unknown): void => say({ type: 'answer', id, value });
+    switch (request.type) {
+      case 'add-port':
+        engine.attach(driver.openTap(request.tap));
+        return answer(null);
+      case 'remove-port':
+        engine.detach(request.port);
+        return driver.closeTap(request.port, () => answer(null));
+      case 'swap':
+        engine.swap(request.tables);
+        return answer(engine.generation);
+      case 'learned':
+        return answer(describeLearned(engine.context.learned, performance.now()));
+      case 'usage':
+        return answer({
+          slots: engine.pool.capacity,
+          free: engine.pool.free,
+          inFlight: driver.inFlight(),
+          held: engine.held,
+        });
+      case 'stop':
+        this.isRunning = false;
+        return answer(null);
+    }
+  }
+}
+
+try {
+  new Worker().run();
+} catch (error) {
+  say({ type: 'start-failed', ...failure(error) });
+  throw error;
+}
+process.exit(0);
