@@ -33,7 +33,8 @@ export function mayReport6(pool: PacketPool, slot: number, evenToGroups: boolean
   if (!isReportable(pool, slot)) return false;
   const { view } = pool;
   const src = pool.l3[slot] + ipv6.SRC;
-  if (ipv6.isUnspecified(view, src) || ipv6.isMulticast(view, src) || ipv6.isLoopback(view, src)) return false;
+  if (ipv6.isUnspecified(view, src) || ipv6.isMulticast(view, src) || ipv6.isLoopback(view, src))
+    return false;
   const toGroup = isGroupFrame(pool, slot) || ipv6.isMulticast(view, pool.l3[slot] + ipv6.DST);
   return (evenToGroups || !toGroup) && !mayBeError(pool, slot);
 }
