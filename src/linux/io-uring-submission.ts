@@ -25,6 +25,8 @@ export class SubmissionQueue {
   readonly #tailAt: number;
   readonly #flagsAt: number;
   readonly #mask: number;
+  /** `entries`, and 0 once the ring is closed. */
+  #capacity: number;
   /** Our end of the queue, ahead of the one in the ring until `publish`. */
   #tail: number;
   /** One struct __kernel_timespec for each SQE: the kernel reads it when it takes the SQE. */
@@ -39,6 +41,7 @@ export class SubmissionQueue {
     this.#tailAt = params[Params.sq_tail]! >> 2;
     this.#flagsAt = params[Params.sq_flags]! >> 2;
     this.#mask = this.entries - 1;
+    this.#capacity = this.entries;
     this.#tail = ring[this.#tailAt]!;
     this.#timespecs = nativeArray(this.entries * TIMESPEC_WORDS);
     this.#timespecsAt = new MemoryAddress(this.#timespecs.buffer);
@@ -48,15 +51,22 @@ export class SubmissionQueue {
 
   /** How many more requests fit before the next submit. */
   space(): number {
-    return this.#ring.length === 0 ? 0 : this.entries - this.pending();
+    return this.#capacity - this.pending();
   }
 
-  /** Requests prepared and not yet taken by the kernel. */
+  /**
+   * Requests prepared and not yet taken by the kernel. A plain load will do: without SQPOLL the kernel moves
+   * the head only while this thread is in io_uring_enter.
+   */
   pending(): number {
-    return (this.#tail - Atomics.load(this.#ring, this.#headAt)) | 0;
+    return (this.#tail - this.#ring[this.#headAt]!) | 0;
   }
 
-  /** The general form: any opcode. `flags` are bits of SqeFlags, `opFlags` of the operation's own. */
+  /**
+   * The general form: any opcode. `flags` are bits of SqeFlags, `opFlags` of the operation's own. The file offset
+   * is 0, which TAPs, sockets and eventfds ignore. It and the other words left out here are zero since the SQEs
+   * were mapped; whoever writes one must write it everywhere.
+   */
   prepare(
     opcode: number,
     flags: number,
@@ -67,21 +77,16 @@ export class SubmissionQueue {
     opFlags: number,
     userData: number,
   ): boolean {
-    if (this.space() <= 0) return false;
+    if (this.pending() >= this.#capacity) return false;
     const at = (this.#tail & this.#mask) * SQE_WORDS;
     const sqes = this.#sqes;
     sqes[at + Sqe.opcode] = opcode | (flags << 8);
     sqes[at + Sqe.fd] = file;
-    sqes[at + Sqe.off] = 0;
-    sqes[at + Sqe.off + 1] = 0;
     sqes[at + Sqe.addr] = addressLow;
     sqes[at + Sqe.addr + 1] = addressHigh;
     sqes[at + Sqe.len] = length;
     sqes[at + Sqe.op_flags] = opFlags;
     sqes[at + Sqe.user_data] = userData;
-    sqes[at + Sqe.user_data + 1] = 0;
-    sqes[at + Sqe.buf_index] = 0;
-    sqes[at + Sqe.file_index] = 0;
     this.#tail = (this.#tail + 1) | 0;
     return true;
   }
@@ -169,6 +174,7 @@ export class SubmissionQueue {
 
   /** Forgets the mappings before they are removed; afterwards there is no space. */
   detach(): void {
+    this.#capacity = 0;
     this.#ring = new Int32Array(0);
     this.#sqes = new Int32Array(0);
   }

@@ -96,8 +96,8 @@ export class IoUring {
   }
 
   /**
-   * The same, waiting no longer than `milliseconds` (fractions count). When the time is over it returns -ETIME,
-   * or how many requests were taken if there were any.
+   * The same, waiting no longer than `milliseconds`. When the time is over it returns -ETIME, or how many
+   * requests were taken if there were any. Fractions count, but a whole number is never boxed on the way here.
    */
   submitWithTimeout(waitFor: number, milliseconds: number): number {
     writeTimespec(this.#waitArgument, TIMESPEC_AT, milliseconds);

@@ -51,6 +51,19 @@ export interface Libc {
   eventfd(initial: number, flags: number): number;
   poll(fds: Pointer, count: number, timeoutMs: number): number;
   ifNameToIndex(name: string): number;
+  socket(family: number, type: number, protocol: number): number;
+  bind(fd: number, address: Pointer, length: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Pointer, length: number): number;
+  sendto(fd: number, buffer: Pointer, length: number, flags: number, to: Pointer, toLength: number): number;
+  /** `fromLength` is a word that holds the room in `from` and is given what was used. */
+  recvfrom(
+    fd: number,
+    buffer: Pointer,
+    length: number,
+    flags: number,
+    from: Pointer,
+    fromLength: Pointer,
+  ): number;
   /** `pid` 0 is the calling thread. */
   schedSetAffinity(pid: number, size: number, mask: Pointer): number;
   schedGetAffinity(pid: number, size: number, mask: Pointer): number;
@@ -119,6 +132,11 @@ function bind(koffi: Koffi): Libc {
     eventfd: func('eventfd', int, ['uint', int]),
     poll: func('poll', int, ['void*', 'ulong', int]),
     ifNameToIndex: func('if_nametoindex', 'uint', ['str']),
+    socket: func('socket', int, [int, int, int]),
+    bind: func('bind', int, [fd, 'void*', 'uint']),
+    setsockopt: func('setsockopt', int, [fd, int, int, 'void*', 'uint']),
+    sendto: func('sendto', 'intptr_t', [fd, 'void*', 'size_t', int, 'void*', 'uint']),
+    recvfrom: func('recvfrom', 'intptr_t', [fd, 'void*', 'size_t', int, 'void*', 'void*']),
     schedSetAffinity: func('sched_setaffinity', int, [int, 'size_t', 'void*']),
     schedGetAffinity: func('sched_getaffinity', int, [int, 'size_t', 'void*']),
     ioUringSetup: func('syscall', 'long', ['long', 'uint', 'void*']),

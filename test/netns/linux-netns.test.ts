@@ -104,9 +104,9 @@ describe.skipIf(!isRoot)('withNamespace', () => {
   it('leaks no descriptor', () => {
     const name = freshNamespace();
     const count = () =>
-      execFileSync('ls', [`/proc/${process.pid}/fd`])
+      execFileSync('ls', ['-l', `/proc/${process.pid}/fd`])
         .toString()
-        .split('\n').length;
+        .split('net:[').length;
     const before = count();
     for (let i = 0; i < 20; i++) {
       withNamespace(name, () => undefined);

@@ -74,7 +74,7 @@ describe('allocation', () => {
       ring.sq.nop(i);
       ring.sq.read(0, memory.low(at), memory.high(at), 8, i);
       if ((i & 1) === 0) ring.submit(2);
-      else ring.submitWithTimeout(2, 0.5 + (i & 7));
+      else ring.submitWithTimeout(2, 1 + (i & 7));
       const completed = ring.cq.count();
       for (let k = 0; k < completed; k++) bytes += ring.cq.result(k) + (ring.cq.userData(k) - i);
       ring.cq.advance(completed);
