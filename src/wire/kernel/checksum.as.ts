@@ -25,9 +25,9 @@ function lanes(v: v128): u64 {
 // @ts-ignore: decorator
 @inline
 function finish(little: u64, initial: u32): u32 {
+  // A length below 2^31 keeps the sum below 2^47, so that each folding carries at most once more.
   const half: u64 = (little & 0xffffffff) + (little >> 32);
-  let sum: u32 = <u32>((half & 0xffff) + ((half >> 16) & 0xffff) + (half >> 32));
-  sum = (sum & 0xffff) + (sum >> 16);
+  let sum: u32 = <u32>((half & 0xffff) + (half >> 16));
   sum = (sum & 0xffff) + (sum >> 16);
   sum = ((sum & 0xff) << 8) | (sum >> 8);
   sum += (initial & 0xffff) + (initial >> 16);

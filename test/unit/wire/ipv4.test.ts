@@ -68,8 +68,10 @@ describe('ipv4', () => {
     expect(hexOf(built)).toBe(FRAGMENT);
   });
 
-  it('counts the last fragment as one, by its offset alone', () => {
+  it('counts the first fragment as one by its flag alone, the last by its offset alone', () => {
     const view = literal(FRAGMENT);
+    ipv4.setFragment(view, AT, ipv4.FLAG.MORE_FRAGMENTS, 0);
+    expect([ipv4.isFragment(view, AT), ipv4.fragmentOffset(view, AT)]).toEqual([true, 0]);
     ipv4.setFragment(view, AT, 0, 8);
     expect([ipv4.isFragment(view, AT), ipv4.moreFragments(view, AT)]).toEqual([true, false]);
   });

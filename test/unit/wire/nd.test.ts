@@ -118,6 +118,11 @@ describe('neighbour discovery', () => {
     if (hex.length / 2 > 40 + fixed) expect(isValid(hex, [40 + fixed + 1, '00'])).toBe(false);
   });
 
+  it('finds no valid options in a message that ends before them', () => {
+    const view = literal(DETECTION.slice(0, -2));
+    expect(nd.areOptionsValid(view, ND, view.byteLength)).toBe(false);
+  });
+
   it('refuses a type that is none of the five', () => {
     expect(isValid(SOLICITATION, [40, '80'])).toBe(false);
   });

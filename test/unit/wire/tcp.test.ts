@@ -66,11 +66,12 @@ describe('tcp', () => {
 
   it.each([
     ['of length 0', '05000000'],
-    ['of length 1', '05010204'],
+    ['of length 1', '0501020405b40000'],
     ['that goes beyond the header', '02050000'],
     ['without a length', '01010102'],
   ])('gives up at an option %s', (_, options) => {
-    const view = literal(ENDED.replace(/.{8}$/, options));
+    const view = literal(ENDED.slice(0, 40) + options);
+    view.setUint8(AT + 12, (20 + options.length / 2) << 2);
     expect(tcp.findOption(view, AT, tcp.OPTION.MSS)).toBe(-1);
   });
 
