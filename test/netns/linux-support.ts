@@ -1,5 +1,6 @@
 /** Network namespaces for one test: unique names, removed however it ends; the kernel's own view of a link. */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { withNamespace } from '../../src/linux/netns.js';
@@ -7,11 +8,9 @@ import { withNamespace } from '../../src/linux/netns.js';
 export const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: TAP devices and namespaces need root');
 
-let made = 0;
-
 /** Makes a namespace without IPv6, so that the kernel says nothing unasked; deleted when the test ends. */
 export function freshNamespace(): string {
-  const name = `podwire-t${process.pid}-${made++}`;
+  const name = `podwire-${randomBytes(4).toString('hex')}`;
   ip('netns', 'add', name);
   onTestFinished(() => {
     ip('netns', 'del', name);
