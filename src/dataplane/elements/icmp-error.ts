@@ -21,6 +21,8 @@ import { mayReport4, mayReport6 } from '../icmp-rules.js';
 import { KIND } from '../pool.js';
 
 export interface IcmpErrorSpec {
+  /** Name of the element. */
+  readonly name: string;
   readonly v4: { readonly type: number; readonly code: number };
   readonly v6: { readonly type: number; readonly code: number };
   readonly reason: DropReasonName;
@@ -34,37 +36,44 @@ const UNREACHABLE_6 = icmpv6.TYPE.UNREACHABLE;
 /** Every error that the router sends. */
 export const ICMP_ERRORS = {
   expired: {
+    name: 'icmp-time-exceeded',
     v4: { type: icmp.TYPE.TIME_EXCEEDED, code: icmp.TIME_EXCEEDED.TTL },
     v6: { type: icmpv6.TYPE.TIME_EXCEEDED, code: icmpv6.TIME_EXCEEDED.HOP_LIMIT },
     reason: 'ttl-expired',
   },
   noRoute: {
+    name: 'icmp-no-route',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.NETWORK },
     v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.NO_ROUTE },
     reason: 'no-route',
   },
   unreachable: {
+    name: 'icmp-unreachable',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.HOST },
     v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.ADDRESS },
     reason: 'unreachable',
   },
   neighbourUnknown: {
+    name: 'icmp-neighbour-unknown',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.HOST },
     v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.ADDRESS },
     reason: 'neighbour-unknown',
   },
   tooBig: {
+    name: 'icmp-too-big',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.FRAGMENTATION_NEEDED },
     v6: { type: icmpv6.TYPE.PACKET_TOO_BIG, code: 0 },
     reason: 'too-big',
   },
   portUnreachable: {
+    name: 'icmp-port-unreachable',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.PORT },
     v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.PORT },
     reason: 'no-service',
     fromDestination: true,
   },
   protocolUnreachable: {
+    name: 'icmp-protocol-unreachable',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.PROTOCOL },
     v6: { type: icmpv6.TYPE.PARAMETER_PROBLEM, code: icmpv6.PARAMETER_PROBLEM.NEXT_HEADER },
     reason: 'no-service',
@@ -87,7 +96,7 @@ export class IcmpError implements Element {
     private readonly limiter: IcmpLimiter,
     private readonly spec: IcmpErrorSpec,
   ) {
-    this.name = `icmp-${spec.reason}`;
+    this.name = spec.name;
     this.reason = DROP[spec.reason];
     this.isFragmentationNeeded =
       spec.v4.type === UNREACHABLE_4 && spec.v4.code === icmp.UNREACHABLE.FRAGMENTATION_NEEDED;

@@ -8,9 +8,9 @@
  * A reply carries the IPv4 options of its request, but no IPv6 extension headers. It may be fragmented.
  *
  * Outputs: `answer`, to be routed; `reassemble`; `portUnreachable` and `protocolUnreachable`, with the
- * pointer of an ICMPv6 Parameter Problem in `info`. Drops: malformed-l4, l4-checksum, ignored.
+ * pointer of an ICMPv6 Parameter Problem in `info`. Drops: l4-checksum, ignored.
  */
-import { type Checksum, isL4ChecksumRight, l4Checksum, pseudoIpv4, pseudoIpv6 } from '../../wire/checksum.js';
+import { l4Checksum, pseudoIpv6 } from '../../wire/checksum.js';
 import * as ethernet from '../../wire/ethernet.js';
 import * as icmp from '../../wire/icmp.js';
 import * as icmpv6 from '../../wire/icmpv6.js';
@@ -18,16 +18,14 @@ import * as ipv4 from '../../wire/ipv4.js';
 import { PROTOCOL } from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import * as extensions from '../../wire/ipv6-extensions.js';
-import * as udp from '../../wire/udp.js';
 import { GSO } from '../../wire/virtio-net.js';
 import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { ORIGINATED_TTL } from '../icmp-build.js';
 import { KIND, PACKET, type PacketPool } from '../pool.js';
+import { isTransportSound, TRUSTED } from '../transport-checksum.js';
 
-const SOUND = -1;
-const TRUSTED = PACKET.PARTIAL_CHECKSUM | PACKET.CHECKSUM_VALID;
 /** Where the fixed IPv6 header names what follows it. */
 const NEXT_HEADER = 6;
 
@@ -59,9 +57,8 @@ export class Local implements Element {
       } else if ((pool.flags[slot] & PACKET.FRAGMENT) !== 0) {
         outputs.reassemble.push(slot);
       } else {
-        const verdict = checkTransport(pool, checksum, slot);
-        if (verdict === SOUND) this.deliver(slot);
-        else context.drop(slot, verdict);
+        if (isTransportSound(pool, checksum, slot)) this.deliver(slot);
+        else context.drop(slot, DROP['l4-checksum']);
       }
     }
   }
@@ -163,40 +160,6 @@ function isOnItsWay(pool: PacketPool, slot: number): boolean {
   const l3 = pool.l3[slot];
   if (ipv6.nextHeader(pool.view, l3) === pool.protocol[slot]) return false;
   return extensions.hasSegmentsLeft(extensions.walk(pool.view, l3, l3 + pool.l3Length[slot]));
-}
-
-/** Answers -1 or a drop reason. A UDP datagram may have come out of reassembly, so its length is looked at. */
-function checkTransport(pool: PacketPool, checksum: Checksum, slot: number): number {
-  const { view } = pool;
-  const l3 = pool.l3[slot];
-  const l4 = pool.l4[slot];
-  const length = l3 + pool.l3Length[slot] - l4;
-  if ((pool.flags[slot] & TRUSTED) !== 0) return SOUND;
-  const isIpv4 = pool.kind[slot] === KIND.IPV4;
-  switch (pool.protocol[slot]) {
-    case PROTOCOL.ICMP:
-      return !isIpv4 || isL4ChecksumRight(checksum, 0, l4, length) ? SOUND : DROP['l4-checksum'];
-    case PROTOCOL.ICMPV6:
-      return isIpv4 || isRight(pool, checksum, slot, length) ? SOUND : DROP['l4-checksum'];
-    case PROTOCOL.TCP:
-      return isRight(pool, checksum, slot, length) ? SOUND : DROP['l4-checksum'];
-    case PROTOCOL.UDP:
-      if (isIpv4 && udp.checksum(view, l4) === 0) return SOUND;
-      return isRight(pool, checksum, slot, udp.length(view, l4)) ? SOUND : DROP['l4-checksum'];
-    default:
-      return SOUND;
-  }
-}
-
-function isRight(pool: PacketPool, checksum: Checksum, slot: number, length: number): boolean {
-  const { view } = pool;
-  const l3 = pool.l3[slot];
-  const protocol = pool.protocol[slot];
-  const pseudo =
-    pool.kind[slot] === KIND.IPV4
-      ? pseudoIpv4(view, l3, protocol, length)
-      : pseudoIpv6(view, l3, protocol, length);
-  return isL4ChecksumRight(checksum, pseudo, pool.l4[slot], length);
 }
 
 /** Octets from the fixed header to the field that names the upper layer's protocol (RFC 4443 section 3.4). */
