@@ -146,7 +146,11 @@ export class IoUring {
     return (flags & abi.IO_URING_OP_SUPPORTED) !== 0;
   }
 
-  /** Ends the ring: the kernel cancels what is in flight, soon but not before this returns. */
+  /**
+   * Ends the ring. What is in flight the kernel cancels later, some 40 ms (measured): until then it may write
+   * into the requests' memory and holds their files. To be free of both at once, `sq.cancelFile`, wait for
+   * the completions, and `clearFile` before.
+   */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

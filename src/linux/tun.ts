@@ -11,11 +11,13 @@
  * endian, in which the kernel tells and is told of partial checksums and segmentation.
  */
 import { Errno, LinuxError, SystemError } from './errno.js';
-import { check, closeFile, libc, nativeArray, OpenFlags, openFile } from './libc.js';
+import { check, closeFile, libc, OpenFlags, openFile } from './libc.js';
 import * as abi from './tun-abi.js';
 import { TunFlags, TunIoctl, TunOffload } from './tun-abi.js';
+import { setPersistent, word } from './tun-settings.js';
 
 export { TunOffload, VNET_HEADER_BYTES } from './tun-abi.js';
+export { hardwareAddress, setCarrier, setHardwareAddress, setPersistent, tapInfo } from './tun-settings.js';
 
 /** Everything a TAP can be asked for: 64 KiB packets for TCP and UDP, checksums left to us. */
 export const ALL_OFFLOADS =
@@ -25,6 +27,10 @@ export const ALL_OFFLOADS =
   TunOffload.TUN_F_TSO_ECN |
   TunOffload.TUN_F_USO4 |
   TunOffload.TUN_F_USO6;
+
+/** Our own: how long a TAP may be held by one who is gone, and how often we ask. */
+const RELEASE_MS = 500;
+const BUSY_RETRY_MS = 2;
 
 export interface TapOptions {
   /** 1 to 15 bytes, without '/', ':' and white space. */
@@ -39,6 +45,12 @@ export interface TapOptions {
   readonly nonBlocking?: boolean;
   /** Several descriptors, one for each worker. Default false. */
   readonly multiQueue?: boolean;
+  /**
+   * How long 'take-up' waits, blocking the thread, for a TAP whose reader is still going away; default
+   * RELEASE_MS. A killed process, or a ring closed with reads in flight, lets go of its TAP only when the
+   * kernel has cleaned its io_uring up, some 40 ms later (measured).
+   */
+  readonly busyMs?: number;
   /** Create without carrier: the pod sees a link that is not up until `setCarrier(fd, true)`. */
   readonly noCarrier?: boolean;
 }
@@ -76,44 +88,6 @@ export function openTap(options: TapOptions): Tap {
 /** Releases the descriptor; an interface that is not persistent disappears with it. */
 export function closeTap(tap: Tap): void {
   closeFile(tap.fd);
-}
-
-/** Whether the interface outlives its descriptor. */
-export function setPersistent(fd: number, persistent: boolean): void {
-  check(libc().ioctlValue(fd, TunIoctl.TUNSETPERSIST, persistent ? 1 : 0), 'ioctl TUNSETPERSIST');
-}
-
-/** Whether the pod sees the cable plugged in. */
-export function setCarrier(fd: number, up: boolean): void {
-  check(libc().ioctl(fd, TunIoctl.TUNSETCARRIER, word(up ? 1 : 0)), 'ioctl TUNSETCARRIER');
-}
-
-/** Gives the interface its MAC address (6 bytes), without a visit to its namespace. */
-export function setHardwareAddress(fd: number, address: Uint8Array): void {
-  const request = Buffer.alloc(abi.IFREQ_BYTES);
-  request.writeUInt16LE(abi.ARPHRD_ETHER, abi.IFREQ_HWADDR_FAMILY_AT);
-  request.set(address.subarray(0, 6), abi.IFREQ_HWADDR_AT);
-  check(libc().ioctl(fd, TunIoctl.SIOCSIFHWADDR, request), 'ioctl SIOCSIFHWADDR');
-}
-
-/** The interface's MAC address, 6 bytes. */
-export function hardwareAddress(fd: number): Uint8Array {
-  const request = Buffer.alloc(abi.IFREQ_BYTES);
-  check(libc().ioctl(fd, TunIoctl.SIOCGIFHWADDR, request), 'ioctl SIOCGIFHWADDR');
-  return Uint8Array.from(request.subarray(abi.IFREQ_HWADDR_AT, abi.IFREQ_HWADDR_AT + 6));
-}
-
-/** The interface of a descriptor: its name now (it may have been renamed), and whether it is persistent. */
-export function tapInfo(fd: number): { name: string; persistent: boolean; flags: number } {
-  const request = Buffer.alloc(abi.IFREQ_BYTES);
-  check(libc().ioctl(fd, TunIoctl.TUNGETIFF, request), 'ioctl TUNGETIFF');
-  const end = request.indexOf(0);
-  const flags = request.readUInt16LE(abi.IFREQ_FLAGS_AT);
-  return {
-    name: request.toString('latin1', 0, end),
-    persistent: (flags & TunFlags.IFF_PERSIST) !== 0,
-    flags,
-  };
 }
 
 /** Removes a persistent TAP by name from the calling thread's namespace. Throws what 'take-up' throws. */
@@ -179,10 +153,18 @@ function attach(fd: number, options: TapOptions): void {
   const request = Buffer.alloc(abi.IFREQ_BYTES);
   request.write(options.name);
   request.writeUInt16LE(interfaceFlags(options), abi.IFREQ_FLAGS_AT);
-  try {
-    check(libc().ioctl(fd, TunIoctl.TUNSETIFF, request), 'ioctl TUNSETIFF', options.name);
-  } catch (error) {
-    throw explainAttach(error, options);
+  const errno = setInterface(fd, request, options.mode === 'take-up' ? (options.busyMs ?? RELEASE_MS) : 0);
+  if (errno !== 0) throw explainAttach(new SystemError(errno, 'ioctl TUNSETIFF', options.name), options);
+}
+
+/** TUNSETIFF, again and again while the answer is EBUSY, for `busyMs` at most. Returns the errno, or 0. */
+function setInterface(fd: number, request: Buffer, busyMs: number): number {
+  const deadline = performance.now() + busyMs;
+  for (;;) {
+    if (libc().ioctl(fd, TunIoctl.TUNSETIFF, request) === 0) return 0;
+    const errno = libc().errno();
+    if (errno !== Errno.EBUSY || performance.now() >= deadline) return errno;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS);
   }
 }
 
@@ -198,14 +180,13 @@ function interfaceFlags(options: TapOptions): number {
 }
 
 /** EBUSY is IFF_TUN_EXCL's answer to a taken name, and otherwise says that the TAP has its reader. */
-function explainAttach(error: unknown, { name, mode }: TapOptions): unknown {
-  if (!(error instanceof SystemError)) return error;
+function explainAttach(error: SystemError, { name, mode }: TapOptions): Error {
   if (error.errno === Errno.EPERM || error.errno === Errno.EACCES) return forbidden(error);
   if (error.errno === Errno.EBUSY && mode === 'create') {
     return new LinuxError('INTERFACE_EXISTS', `the namespace already has an interface ${name}`, error);
   }
   if (error.errno === Errno.EBUSY) {
-    return new LinuxError('INTERFACE_BUSY', `TAP ${name} is attached to by another process`, error);
+    return new LinuxError('INTERFACE_BUSY', `TAP ${name} is in use by another process`, error);
   }
   if (error.errno === Errno.EINVAL && mode === 'take-up') {
     return new LinuxError('INTERFACE_NOT_TAP', `interface ${name} is not a TAP of the wanted kind`, error);
@@ -243,10 +224,4 @@ function setOffloads(fd: number, wanted: number, name: string): number {
   }
   check(libc().ioctlValue(fd, TunIoctl.TUNSETOFFLOAD, 0), 'ioctl TUNSETOFFLOAD', name);
   return 0;
-}
-
-function word(value: number): Int32Array {
-  const memory = nativeArray(1);
-  memory[0] = value;
-  return memory;
 }

@@ -11,7 +11,14 @@ import { IoUring, probeIoUring } from '../../src/linux/io-uring.js';
 import { MemoryAddress } from '../../src/linux/memory.js';
 import { withNamespace } from '../../src/linux/netns.js';
 import { MemoryIo, PollEvents, PollSet } from '../../src/linux/poll.js';
-import { closeTap, openTap, setHardwareAddress, type Tap, VNET_HEADER_BYTES } from '../../src/linux/tun.js';
+import {
+  closeTap,
+  openTap,
+  setHardwareAddress,
+  setPersistent,
+  type Tap,
+  VNET_HEADER_BYTES,
+} from '../../src/linux/tun.js';
 import { ARP_REPLY, ARP_REQUEST, freshNamespace, ip, isRoot, link } from './linux-support.js';
 
 const SLOT = 4096;
@@ -96,6 +103,23 @@ describe.skipIf(!isRoot)('packets through a TAP', () => {
     }
     const { rx, tx } = link(namespace, 'eth0')!.stats64;
     expect([rx.packets, rx.bytes, tx.packets]).toEqual([packets, 42 * packets, packets]);
+  });
+
+  it.skipIf(!probeIoUring().available)('wait for a ring that was closed with reads in flight', () => {
+    const namespace = freshNamespace();
+    const open = (mode: 'create' | 'take-up', busyMs: number) =>
+      withNamespace(namespace, () => openTap({ name: 'eth0', mode, busyMs }));
+    const tap = open('create', 0);
+    setPersistent(tap.fd, true);
+    const ring = new IoUring({ entries: 8, files: 1 });
+    ring.setFile(0, tap.fd);
+    ring.sq.read(0, memory.low(0), memory.high(0), SLOT, 1);
+    expect(ring.submit(0)).toBe(1);
+    ring.close();
+    closeTap(tap);
+    const again = open('take-up', 5000);
+    expect(again.index).toBe(tap.index);
+    closeTap(again);
   });
 
   it('that tcpdump reads as we mean them', async ({ skip }) => {

@@ -48,7 +48,9 @@ describe.skipIf(!isRoot)('TAP', () => {
     expect(again.index).toBe(tap.index);
     expect(tapInfo(again.fd)).toMatchObject({ name: 'eth0', persistent: true });
     expect(ip('-n', ns, '-br', 'addr', 'show', 'eth0')).toContain('10.99.0.1/24');
-    expect(() => tapIn(ns, { mode: 'take-up' })).toThrow(code('INTERFACE_BUSY'));
+    const start = performance.now();
+    expect(() => tapIn(ns, { mode: 'take-up', busyMs: 50 })).toThrow(code('INTERFACE_BUSY'));
+    expect(performance.now() - start).toBeGreaterThanOrEqual(50);
     closeTap(again);
     withNamespace(ns, () => removeTap('eth0'));
     expect(link(ns, 'eth0')).toBeUndefined();
