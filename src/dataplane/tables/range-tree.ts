@@ -1,52 +1,57 @@
 /**
- * Finds, for a 32-bit word, the range it falls in: the part that the IPv4 and the IPv6 FIB share.
+ * Finds what holds for a 32-bit word, given ranges: the part that the IPv4 and the IPv6 FIB share.
  *
- * Prefixes are cut into disjoint ranges, in order, each with its answer (DXR: Zec, Rizzo, Mikuc, "DXR: towards a
- * billion routing lookups per second in software", 2012). Above the ranges stand direct tables, indexed by
- * the next few bits of the word, as deep as the ranges are dense: a table entry is the answer itself, or a
- * bucket of at most 16 adjacent ranges, or a further table (as in an LC-trie). So two or three memory
- * accesses find the bucket whether prefixes are spread over the Internet or are all host routes of one /16,
- * and a bucket is searched without a branch to mispredict.
+ * Prefixes are cut into disjoint ranges first (ranges.ts), as in DXR (Zec, Rizzo, Mikuc, "DXR: towards a billion
+ * routing lookups per second in software", 2012). Over them stands a tree of two kinds of node:
  *
- * A slot is one int32:
+ * - a table, indexed by (word >>> shift) - first. It spans only the words between the first and the last
+ *   boundary of its ranges, so ten adjacent /24s of 10.244.0.0/16 are one table of ten entries, and a /24 of
+ *   host routes is one of 256: the bits that all prefixes share cost nothing. It is as fine as its ranges
+ *   need, or as their number warrants.
+ * - a bucket of at most 8 ranges, where a table would be mostly repetition; searched by halves, without a
+ *   branch to mispredict. Compact, one word a range, where its words agree in the upper 16 bits.
  *
- *     0 | answer, 31 bits                                    the answer; 0 means none
- *     1 | A | 0 | first range, 25 bits | count - 1, 4 bits   a bucket
- *     1 | A | 1 | first slot / 16, 24 bits | stride, 5 bits  a table of 2^stride slots, for the next bits
+ * Everything is int32 words of one array, found by slots:
  *
- * A = 1: the search goes on in the next word of the address, in this bucket or table; IPv6 uses it.
+ *     0 | answer, 31 bits                                                     none is 0
+ *     1 | A | 0 | 5 bits unused            | position / 4, 24 bits            a table
+ *     1 | A | 1 | W | log2(size), 4 bits   | position / 4, 24 bits            a bucket; W: wide, not compact
  *
- * Bounds: 2^25 ranges, 2^28 slots; a prefix makes at most two ranges. Built at once, then immutable.
- * Memory: 8 bytes a range, plus tables of at most 4 slots a range or 256 slots, whichever is more.
+ * A = 1: the search goes on in this node with the next word of the address; IPv6 uses it.
+ *
+ * Bounds: 2^26 words of nodes. Built at once, then immutable; nothing is evicted. Memory: 4 to 40 bytes a range
+ * up to 16,384 routes, 4 to 20 for more, where cache misses cost more than steps.
  */
 import { bucketsFor } from './hash.js';
+import type { RangeList } from './ranges.js';
 import { TABLE_ERROR, TableError } from './table-error.js';
 
-export interface RangeTreeData {
-  /** For each table number (network), the slot where a search begins; 0, no answer, for one without routes. */
-  readonly roots: Int32Array;
-  /** Tables and buckets. */
-  readonly nodes: Int32Array;
-}
-
-/** Slots at or above this are not to be followed within the same word. */
+/** Slots from here on are not to be followed within the same word. */
 const STOP = -0x4000_0000;
 export const ADVANCE = 0x4000_0000;
 const POINTER = 1 << 31;
 const BUCKET = 0x2000_0000;
 const WIDE = 0x1000_0000;
-const OFFSET = 0x00ff_ffff;
+const POSITION = 0x00ff_ffff;
+const MAX_WORDS = 1 << 26;
 
-/** Where a table's entries begin, after: entries << 5 | shift, first index, slot below, slot above. */
+/** Words before a table's entries: entries << 5 | shift; first; the slot below the table; the slot above. */
 const HEADER = 4;
 
-/**
- * Follows slots for one word, from `from`. Returns an answer (>= 0) or a slot with ADVANCE.
- */
+/** Our tuning, by measurement: ranges in a bucket; entries of a table, in any case and for each range. */
+const MAX_BUCKET = 8;
+const MIN_ENTRIES = 16;
+const RESOLVED_ENTRIES = 4;
+/** For few routes, which stay in the cache whatever they take, and for many. */
+const MANY_ROUTES = 16_384;
+const ENTRIES_FEW = 4;
+const ENTRIES_MANY = 1;
+
+/** Follows slots for one word. Returns an answer (>= 0), or a slot with ADVANCE. */
 export function descend(nodes: Int32Array, from: number, word: number): number {
   let slot = from;
   while (slot < STOP) {
-    const at = (slot & OFFSET) << 2;
+    const at = (slot & POSITION) << 2;
     if ((slot & BUCKET) === 0) {
       const head = nodes[at];
       const place = word >>> head;
@@ -57,215 +62,174 @@ export function descend(nodes: Int32Array, from: number, word: number): number {
     } else if ((slot & WIDE) === 0) {
       slot = searchCompact(nodes, at, (slot >>> 24) & 15, word & 0xffff);
     } else {
-      slot = searchWide(nodes, at, (slot >>> 24) & 15, word ^ POINTER);
+      slot = searchWide(nodes, at, (slot >>> 24) & 15, word);
     }
   }
   return slot;
 }
 
-/** The bucket's 2^steps words are start << 16 | answer. */
+/** In a compact bucket of 2^steps words, start << 16 | answer, of which the first start is not looked at. */
 function searchCompact(nodes: Int32Array, at: number, steps: number, low: number): number {
   let base = at;
-  for (let half = 1 << steps >>> 1; half > 0; half >>>= 1) {
-    base += half & ((((nodes[base + half] >>> 16) - low - 1) | 0) >> 31);
-  }
+  if (steps > 2) base += stepCompact(nodes[base + 4], low, 4);
+  base += stepCompact(nodes[base + 2], low, 2);
+  base += stepCompact(nodes[base + 1], low, 1);
   return nodes[base] & 0xffff;
 }
 
-/** The bucket's 2^steps pairs are start (as biased int32), slot. */
-function searchWide(nodes: Int32Array, at: number, steps: number, biased: number): number {
+/** `size` if the range begins at or before `low`, else 0. */
+function stepCompact(range: number, low: number, size: number): number {
+  return (((range >>> 16) - low - 1) >> 31) & size;
+}
+
+/** In a wide bucket of 2^steps pairs, start and slot, of which the first start is not looked at. */
+function searchWide(nodes: Int32Array, at: number, steps: number, word: number): number {
   let base = at;
-  for (let half = 1 << steps; half > 1; half >>>= 1) {
-    if (nodes[base + half] <= biased) base += half;
-  }
+  if (steps > 2) base += stepWide(nodes[base + 8], word, 8);
+  base += stepWide(nodes[base + 4], word, 4);
+  base += stepWide(nodes[base + 2], word, 2);
   return nodes[base + 1];
 }
 
-class GrowingArray {
-  length = 0;
-  private items = new Int32Array(64);
-
-  /** Appends `count` zeros; returns where they start. */
-  extend(count: number): number {
-    const at = this.length;
-    this.length += count;
-    if (this.length > this.items.length) {
-      const grown = new Int32Array(Math.max(this.length, 2 * this.items.length));
-      grown.set(this.items);
-      this.items = grown;
-    }
-    return at;
-  }
-
-  set(at: number, value: number): void {
-    this.items[at] = value;
-  }
-
-  take(): Int32Array {
-    return this.items.slice(0, this.length);
-  }
+/** `size` if `start` is at or before `word`, unsigned, else 0. The borrow: Warren, Hacker's Delight, 2-12. */
+function stepWide(start: number, word: number, size: number): number {
+  const below = ((~word & start) | (~(word ^ start) & (word - start))) >> 31;
+  return ~below & size;
 }
 
-/** Disjoint ranges that cover all 2^32 words, in order; each reaches up to the next one's start. */
-export class RangeList {
-  readonly starts: number[] = [];
-  readonly answers: number[] = [];
-
-  /** The range from `start` (uint32, not below the last one's) on has this answer. Joins equal neighbours. */
-  append(start: number, answer: number): void {
-    const { starts, answers } = this;
-    if (starts[starts.length - 1] === start) {
-      starts.pop();
-      answers.pop();
-    }
-    if (answers.length > 0 && answers[answers.length - 1] === answer) return;
-    starts.push(start);
-    answers.push(answer);
-  }
+export interface RangeTreeData {
+  /** For each table number (network), the slot where a search begins; 0, no answer, for one without routes. */
+  readonly roots: Int32Array;
+  readonly nodes: Int32Array;
 }
 
-/** Turns nested intervals, in order of start and outermost first, into a RangeList. */
-export class IntervalSweep {
-  readonly list = new RangeList();
-  private readonly ends: number[] = [];
-  private readonly answers: number[] = [];
-
-  constructor(private readonly outside: number) {
-    this.list.append(0, outside);
-  }
-
-  /** Closes what ends before `start`; returns the answer that then holds there. */
-  advance(start: number): number {
-    while (this.ends.length > 0 && this.ends[this.ends.length - 1] < start) this.close();
-    return this.answers.length > 0 ? this.answers[this.answers.length - 1] : this.outside;
-  }
-
-  open(start: number, end: number, answer: number): void {
-    this.advance(start);
-    this.list.append(start, answer);
-    this.ends.push(end);
-    this.answers.push(answer);
-  }
-
-  finish(): RangeList {
-    while (this.ends.length > 0) this.close();
-    return this.list;
-  }
-
-  private close(): void {
-    const end = this.ends.pop() as number;
-    this.answers.pop();
-    const answer = this.answers.length > 0 ? this.answers[this.answers.length - 1] : this.outside;
-    if (end !== 0xffff_ffff) this.list.append(end + 1, answer);
-  }
+/** Some adjacent ranges of a list, from..to-1, and the words low..high that will be looked for among them. */
+interface Run {
+  readonly list: RangeList;
+  readonly from: number;
+  readonly to: number;
+  readonly low: number;
+  readonly high: number;
 }
-
-/** Our tuning, by measurement. */
-const P = (globalThis as any).P ?? {};
-const MAX_BUCKET = P.bucket ?? 8;
-const MAX_ENTRIES = P.entries ?? 2 ** 20;
-const BUDGET = P.budget ?? 2;
-const RATIO = P.ratio ?? 1.5;
-const FLOOR = P.floor ?? 16;
 
 export class RangeTreeBuilder {
-  private readonly nodes = new GrowingArray();
+  private nodes = new Int32Array(1024);
+  private length = 0;
+  private readonly entriesPerRange: number;
 
-  /** Adds ranges over one word; returns the slot that leads to them. */
+  /** `routes`: how many there are in all. */
+  constructor(routes: number) {
+    this.entriesPerRange = routes > MANY_ROUTES ? ENTRIES_MANY : ENTRIES_FEW;
+  }
+
+  /** Adds nodes for the ranges. Returns the slot that leads to them. */
   add(list: RangeList): number {
-    return this.node(list, 0, list.starts.length, 0, 0xffff_ffff);
+    return this.node({ list, from: 0, to: list.starts.length, low: 0, high: 0xffff_ffff });
   }
 
-  finish(roots: Int32Array): RangeTreeData {
-    return { roots, nodes: this.nodes.take() };
+  finish(): Int32Array {
+    return this.nodes.slice(0, this.length);
   }
 
-  /** The slot for ranges from..to-1, of which words low..high are asked. */
-  private node(list: RangeList, from: number, to: number, low: number, high: number): number {
-    const { starts, answers } = list;
+  private node(run: Run): number {
+    const { list, from, to } = run;
     const count = to - from;
-    if (count === 1) return answers[from];
-    const first = starts[from + 1];
-    const last = starts[to - 1];
-    let compact = low >>> 16 === high >>> 16;
-    for (let i = from; compact && i < to; i++) compact = answers[i] >= 0 && answers[i] <= 0xffff;
-    let bits = 0;
-    for (let i = from + 1; i < to; i++) bits |= starts[i];
-    let shift = 31 - Math.clz32(bits & -bits);
-    const entries = (s: number): number => (last >>> s) - (first >>> s) + 1;
-    const bucketWords = Math.max(4, (compact ? 1 : 2) * bucketsFor(count));
-    if (count <= MAX_BUCKET && entries(shift) + HEADER > Math.max(FLOOR, RATIO * bucketWords)) {
-      return compact ? this.compact(list, from, to) : this.wide(list, from, to);
-    }
-    const budget = Math.min(MAX_ENTRIES, Math.max(FLOOR, BUDGET * count));
-    while (entries(shift) > budget) shift += 1;
-    return this.table(list, from, to, shift, low, high);
+    if (count === 1) return list.answers[from];
+    const compact = isCompact(run);
+    const finest = commonZeros(run);
+    const bucketWords = bucketSize(count) * (compact ? 1 : 2);
+    const affordable = count <= MAX_BUCKET / 2 ? bucketWords - HEADER : RESOLVED_ENTRIES * count;
+    if (entriesAt(run, finest) <= affordable) return this.table(run, finest);
+    if (count <= MAX_BUCKET) return compact ? this.compactBucket(run) : this.wideBucket(run);
+    const most = Math.max(MIN_ENTRIES, this.entriesPerRange * count);
+    let shift = finest;
+    while (entriesAt(run, shift) > most) shift += 1;
+    return this.table(run, shift);
   }
 
-  private table(list: RangeList, from: number, to: number, shift: number, low: number, high: number): number {
+  private table(run: Run, shift: number): number {
+    const { list, from, to } = run;
     const { starts, answers } = list;
-    const base = starts[from + 1] >>> shift;
-    const entries = (starts[to - 1] >>> shift) - base + 1;
-    const at = this.nodes.extend((HEADER + entries + 3) & ~3);
-    this.nodes.set(at, (entries << 5) | shift);
-    this.nodes.set(at + 1, base);
-    this.nodes.set(at + 2, answers[from]);
-    this.nodes.set(at + 3, answers[to - 1]);
-    const span = 2 ** shift;
-    let a = from;
+    const first = starts[from + 1] >>> shift;
+    const entries = entriesAt(run, shift);
+    const at = this.allocate(HEADER + entries);
+    this.nodes[at] = (entries << 5) | shift;
+    this.nodes[at + 1] = first;
+    this.nodes[at + 2] = answers[from];
+    this.nodes[at + 3] = answers[to - 1];
+    let begin = from;
     for (let i = 0; i < entries; i++) {
-      const begin = (base + i) * span;
-      while (a + 1 < to && starts[a + 1] <= begin) a += 1;
-      let b = a + 1;
-      while (b < to && starts[b] < begin + span) b += 1;
-      const slot = this.node(list, a, b, Math.max(low, begin), Math.min(high, begin + span - 1));
-      this.nodes.set(at + HEADER + i, slot);
-      a = b - 1;
+      const low = (first + i) * 2 ** shift;
+      const high = low + 2 ** shift - 1;
+      while (begin + 1 < to && starts[begin + 1] <= low) begin += 1;
+      let end = begin + 1;
+      while (end < to && starts[end] <= high) end += 1;
+      const slot = this.node({ list, from: begin, to: end, low, high });
+      this.nodes[at + HEADER + i] = slot;
+      begin = end - 1;
     }
     return POINTER | (at >>> 2);
   }
 
-  private compact(list: RangeList, from: number, to: number): number {
-    const size = bucketsFor(to - from);
-    const at = this.nodes.extend(Math.max(4, size));
+  private compactBucket({ list, from, to }: Run): number {
+    const size = bucketSize(to - from);
+    const at = this.allocate(size);
     for (let i = 0; i < size; i++) {
-      const j = Math.min(from + i, to - 1);
-      const start = i === 0 ? 0 : list.starts[j] & 0xffff;
-      this.nodes.set(at + i, (start << 16) | list.answers[j]);
+      const range = Math.min(from + i, to - 1);
+      this.nodes[at + i] = (list.starts[range] << 16) | list.answers[range];
     }
     return POINTER | BUCKET | (Math.log2(size) << 24) | (at >>> 2);
   }
 
-  private wide(list: RangeList, from: number, to: number): number {
-    const size = bucketsFor(to - from);
-    const at = this.nodes.extend(Math.max(4, 2 * size));
+  private wideBucket({ list, from, to }: Run): number {
+    const size = bucketSize(to - from);
+    const at = this.allocate(2 * size);
     for (let i = 0; i < size; i++) {
-      const j = Math.min(from + i, to - 1);
-      this.nodes.set(at + 2 * i, list.starts[j] ^ POINTER);
-      this.nodes.set(at + 2 * i + 1, list.answers[j]);
+      const range = Math.min(from + i, to - 1);
+      this.nodes[at + 2 * i] = list.starts[range];
+      this.nodes[at + 2 * i + 1] = list.answers[range];
     }
     return POINTER | BUCKET | WIDE | (Math.log2(size) << 24) | (at >>> 2);
   }
+
+  /** Room for `words`, at a multiple of four. */
+  private allocate(words: number): number {
+    const at = this.length;
+    this.length = (at + words + 3) & ~3;
+    if (this.length > MAX_WORDS) {
+      throw new TableError(TABLE_ERROR.tooLarge, `the routes need more than ${MAX_WORDS} words of FIB`);
+    }
+    if (this.length > this.nodes.length) {
+      const grown = new Int32Array(Math.max(this.length, 2 * this.nodes.length));
+      grown.set(this.nodes);
+      this.nodes = grown;
+    }
+    return at;
+  }
 }
 
-const MAX_ROUTES = 1 << 24;
+/** Buckets are filled up to 4 or 8 ranges, by repeating the last. */
+function bucketSize(count: number): number {
+  return Math.max(4, bucketsFor(count));
+}
 
-/** Builds each routing table's routes with `build`, and collects the slots by table number. */
-export function buildRoots<Route extends { readonly table: number }>(
-  routes: readonly Route[],
-  build: (routes: Route[]) => number,
-): Int32Array {
-  if (routes.length > MAX_ROUTES) {
-    throw new TableError(TABLE_ERROR.tooLarge, `a FIB holds at most ${MAX_ROUTES} routes`);
+/** Entries of a table over the run's boundaries. */
+function entriesAt({ list, from, to }: Run, shift: number): number {
+  return (list.starts[to - 1] >>> shift) - (list.starts[from + 1] >>> shift) + 1;
+}
+
+/** The low bits that are 0 in all boundaries: a table with this shift has an answer in each entry. */
+function commonZeros({ list, from, to }: Run): number {
+  let bits = 0;
+  for (let i = from + 1; i < to; i++) bits |= list.starts[i];
+  return 31 - Math.clz32(bits & -bits);
+}
+
+/** Whether 16 bits are enough for the places of the boundaries and for the answers. */
+function isCompact({ list, from, to, low, high }: Run): boolean {
+  if (low >>> 16 !== high >>> 16) return false;
+  for (let i = from; i < to; i++) {
+    if (list.answers[i] < 0 || list.answers[i] > 0xffff) return false;
   }
-  const byTable: Route[][] = [];
-  for (const route of routes) {
-    byTable[route.table] ??= [];
-    byTable[route.table].push(route);
-  }
-  const roots = new Int32Array(byTable.length);
-  byTable.forEach((own, table) => {
-    roots[table] = build(own);
-  });
-  return roots;
+  return true;
 }
