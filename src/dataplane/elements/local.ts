@@ -10,7 +10,7 @@
  * Outputs: `answer`, to be routed; `reassemble`; `portUnreachable` and `protocolUnreachable`, with the
  * pointer of an ICMPv6 Parameter Problem in `info`. Drops: l4-checksum, ignored.
  */
-import { l4Checksum, pseudoIpv6 } from '../../wire/checksum.js';
+import { l4Checksum, nonZero, pseudoIpv6 } from '../../wire/checksum.js';
 import * as ethernet from '../../wire/ethernet.js';
 import * as icmp from '../../wire/icmp.js';
 import * as icmpv6 from '../../wire/icmpv6.js';
@@ -108,6 +108,8 @@ export class Local implements Element {
     ipv4.setFragment(view, l3, 0, 0);
     ipv4.writeChecksum(view, l3, ipv4.headerLength(view, l3));
     icmp.turnIntoEchoReply(view, l4);
+    // A reply of nothing but zeros has the sum 0, which an update cannot tell from 0xffff; 0xffff suits both.
+    icmp.setChecksum(view, l4, nonZero(icmp.checksum(view, l4)));
     if ((pool.flags[slot] & TRUSTED) === 0) return;
     icmp.setChecksum(view, l4, 0);
     icmp.setChecksum(view, l4, l4Checksum(checksum, 0, l4, l3 + pool.l3Length[slot] - l4));
