@@ -1,0 +1,162 @@
+/**
+ * Address management of one network: which address belongs to which pod.
+ *
+ * A pod gets one address of each family that its bridge domain has, the lowest free one or the one it asks
+ * for. Never given out: the network address and the IPv4 broadcast address (RFC 919), the subnet-router
+ * anycast address (RFC 4291 section 2.6.1), and what is reserved for the gateway and the node. Nothing here is
+ * stored: attachment records are the truth, and are claimed again when the daemon starts.
+ */
+import { parseCidr } from '../wire/address.js';
+import { addressAt, canonicalIp, familyOf, holds, indexIn, sizeOf } from './cidr.js';
+import { invalid, PodwireError } from './errors.js';
+
+/** The addresses of one bridge domain: at most one prefix of each family. */
+export interface AddressRange {
+  readonly cidrs: readonly string[];
+  /** Addresses that are not for pods, with what has them: 'the gateway'. */
+  readonly reserved: ReadonlyMap<string, string>;
+}
+
+export interface Allocation {
+  /** Index of the bridge domain within its network. */
+  readonly domain: number;
+  /** IPv4 first. */
+  readonly ips: readonly string[];
+}
+
+export class AddressPool {
+  private readonly owners = new Map<string, string>();
+  private readonly allocations = new Map<string, Allocation>();
+
+  /** @param network its name, for messages. @param ranges one for each bridge domain. */
+  constructor(
+    private readonly network: string,
+    private readonly ranges: readonly AddressRange[],
+  ) {}
+
+  /** How many owners have addresses. */
+  get size(): number {
+    return this.allocations.size;
+  }
+
+  /**
+   * Gives `owner` addresses; one that has some keeps them. `wanted` fixes addresses, at most one of a family;
+   * they choose the bridge domain, which otherwise is the first with room.
+   *
+   * @throws PodwireError INVALID naming `ips[i]`, ADDRESS_IN_USE, ADDRESS_EXHAUSTED
+   */
+  allocate(owner: string, wanted: readonly string[] = []): Allocation {
+    const existing = this.allocations.get(owner);
+    if (existing) return existing;
+    const fixed = wanted.map((address, index) => this.checkWanted(address, index, owner));
+    const allocation =
+      fixed.length > 0
+        ? this.complete(this.domainOf(fixed, wanted), fixed)
+        : this.ranges.map((_, domain) => this.complete(domain, [])).find((found) => found !== undefined);
+    if (!allocation) throw this.exhausted();
+    this.claim(owner, allocation);
+    return allocation;
+  }
+
+  /** Takes addresses that a stored attachment has. @throws PodwireError ADDRESS_IN_USE */
+  claim(owner: string, allocation: Allocation): void {
+    for (const address of allocation.ips) this.refuseTaken(address, owner);
+    for (const address of allocation.ips) this.owners.set(address, owner);
+    this.allocations.set(owner, allocation);
+  }
+
+  release(owner: string): readonly string[] {
+    const ips = this.allocations.get(owner)?.ips ?? [];
+    for (const address of ips) this.owners.delete(address);
+    this.allocations.delete(owner);
+    return ips;
+  }
+
+  /** Whether a stored attachment's addresses still fit the network. */
+  fits(allocation: Allocation): boolean {
+    const range = this.ranges[allocation.domain];
+    if (range === undefined) return false;
+    return allocation.ips.every(
+      (address) => !range.reserved.has(address) && range.cidrs.some((cidr) => isUsable(cidr, address)),
+    );
+  }
+
+  private complete(domain: number, fixed: readonly string[]): Allocation | undefined {
+    const { cidrs } = this.ranges[domain];
+    const ips = cidrs.map(
+      (cidr) => fixed.find((address) => holds(cidr, address)) ?? this.lowestFree(domain, cidr),
+    );
+    return ips.every((address) => address !== undefined) ? { domain, ips } : undefined;
+  }
+
+  private lowestFree(domain: number, cidr: string): string | undefined {
+    const { reserved } = this.ranges[domain];
+    const [first, end] = usable(cidr);
+    for (let index = first; index < end; index++) {
+      const address = addressAt(cidr, index);
+      if (!reserved.has(address) && !this.owners.has(address)) return address;
+    }
+    return undefined;
+  }
+
+  private checkWanted(text: string, index: number, owner: string): string {
+    const field = `ips[${index}]`;
+    const address = canonicalIp(text);
+    const range = this.ranges.find(({ cidrs }) => cidrs.some((cidr) => holds(cidr, address)));
+    if (!range) throw invalid(field, `${address} is not in network ${this.network} (${this.prefixes()})`);
+    if (!range.cidrs.some((cidr) => isUsable(cidr, address))) {
+      throw invalid(field, `${address} is the network or broadcast address of its prefix`);
+    }
+    const holder = range.reserved.get(address);
+    if (holder) throw inUse(address, holder);
+    this.refuseTaken(address, owner);
+    return address;
+  }
+
+  private domainOf(fixed: readonly string[], wanted: readonly string[]): number {
+    if (new Set(fixed.map(familyOf)).size < fixed.length) {
+      throw invalid('ips', `${wanted.join(' and ')}: at most one address of each family`);
+    }
+    const domains = fixed.map((address) =>
+      this.ranges.findIndex(({ cidrs }) => cidrs.some((cidr) => holds(cidr, address))),
+    );
+    if (new Set(domains).size > 1) {
+      throw invalid('ips', `${wanted.join(' and ')} are in different bridge domains of ${this.network}`);
+    }
+    return domains[0];
+  }
+
+  private refuseTaken(address: string, owner: string): void {
+    const holder = this.owners.get(address);
+    if (holder !== undefined && holder !== owner) throw inUse(address, `pod ${holder}`);
+  }
+
+  private exhausted(): PodwireError {
+    return new PodwireError(
+      'ADDRESS_EXHAUSTED',
+      `network ${this.network} (${this.prefixes()}) has no free address; detach pods or use a larger prefix`,
+    );
+  }
+
+  private prefixes(): string {
+    return this.ranges.flatMap(({ cidrs }) => cidrs).join(', ');
+  }
+}
+
+function inUse(address: string, holder: string): PodwireError {
+  return new PodwireError('ADDRESS_IN_USE', `${address} belongs to ${holder}`);
+}
+
+/** Positions of a prefix that hosts may have: from the first, up to but without the second. */
+export function usable(cidr: string): [first: bigint, end: bigint] {
+  const { family, prefix } = parseCidr(cidr);
+  const size = sizeOf(cidr);
+  if (family === 6) return prefix >= 127 ? [0n, size] : [1n, size];
+  return prefix >= 31 ? [0n, size] : [1n, size - 1n];
+}
+
+function isUsable(cidr: string, address: string): boolean {
+  const index = indexIn(cidr, address);
+  const [first, end] = usable(cidr);
+  return index !== undefined && index >= first && index < end;
+}

@@ -1,0 +1,47 @@
+/**
+ * How a network's prefixes become bridge domains: the i-th IPv4 with the i-th IPv6 prefix. The first address
+ * that a host can have in a prefix is the switch's own, the gateway; in the node's network the second is the
+ * node's. Internal and direct networks have no gateway, and all their addresses are for pods.
+ */
+import type { NetworkSpec } from './api/types.js';
+import { addressAt, familyOf } from './cidr.js';
+import { type AddressRange, usable } from './ipam.js';
+
+export interface DomainLayout extends AddressRange {
+  /** Of the switch, IPv4 first; empty where the network is not routed. */
+  readonly gateways: readonly string[];
+}
+
+export function isRouted(spec: NetworkSpec): boolean {
+  return spec.mode !== 'direct' && spec.internal !== true;
+}
+
+/** @param withNode whether the node itself has addresses in the first domain. */
+export function layoutOf(spec: NetworkSpec, withNode: boolean): DomainLayout[] {
+  const ipv4 = spec.cidrs.filter((cidr) => familyOf(cidr) === 4);
+  const ipv6 = spec.cidrs.filter((cidr) => familyOf(cidr) === 6);
+  const count = Math.max(ipv4.length, ipv6.length);
+  return Array.from({ length: count }, (_, index) => {
+    const cidrs = [ipv4[index], ipv6[index]].filter((cidr) => cidr !== undefined);
+    const gateways = isRouted(spec) ? cidrs.map((cidr) => hostAddress(cidr, 0)) : [];
+    const node = withNode && index === 0 ? nodeAddresses(cidrs) : [];
+    return {
+      cidrs,
+      gateways,
+      reserved: new Map([
+        ...gateways.map((address) => [address, 'the gateway'] as const),
+        ...node.map((address) => [address, 'the node'] as const),
+      ]),
+    };
+  });
+}
+
+/** The node's addresses in its network: the second of each prefix. */
+export function nodeAddresses(cidrs: readonly string[]): string[] {
+  return cidrs.map((cidr) => hostAddress(cidr, 1));
+}
+
+/** The n-th address, from 0, that a host can have. */
+function hostAddress(cidr: string, index: number): string {
+  return addressAt(cidr, usable(cidr)[0] + BigInt(index));
+}

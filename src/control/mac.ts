@@ -1,0 +1,31 @@
+/**
+ * MAC addresses follow from IP addresses, so that they survive restarts unstored, and an address that moves
+ * from one pod to another keeps its MAC: no neighbour cache goes stale.
+ *
+ * 02:70 and the four octets of the IPv4 address; without one, 02:71 and 32 bits of the IPv6 address's
+ * SHA-256. Both have the locally administered bit set (IEEE 802-2014 section 8.4.4).
+ */
+import { createHash } from 'node:crypto';
+import { formatMac, parseIpv4 } from '../wire/address.js';
+import { familyOf } from './cidr.js';
+
+const FROM_IPV4 = 0x0270;
+const FROM_HASH = 0x0271;
+
+/** Of the switch where it has no address: no pod can have 0.0.0.1. */
+export const ANONYMOUS_MAC = formatMac(FROM_IPV4, 1);
+
+/** @param taken whether another port of the same bridge domain has it; only hashes can collide. */
+export function macOf(addresses: readonly string[], taken: (mac: string) => boolean = () => false): string {
+  const ipv4 = addresses.find((address) => familyOf(address) === 4);
+  if (ipv4 !== undefined) return formatMac(FROM_IPV4, parseIpv4(ipv4));
+  if (addresses.length === 0) return ANONYMOUS_MAC;
+  for (let attempt = 0; ; attempt++) {
+    const mac = formatMac(FROM_HASH, hash32(`${addresses[0]}#${attempt}`));
+    if (!taken(mac)) return mac;
+  }
+}
+
+function hash32(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE(0);
+}

@@ -1,0 +1,105 @@
+/**
+ * The kinds of resources, and where the API keeps them.
+ */
+import { invalid, PodwireError, unsupported } from '../errors.js';
+import { NAME, NAMESPACE } from './meta.js';
+import { checker } from './schema.js';
+
+export interface KindInfo {
+  readonly kind: 'Network' | 'Pod';
+  readonly apiVersion: string;
+  /** As in `/v1/pods`. */
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** What people type. */
+  readonly words: readonly string[];
+}
+
+export const KINDS: readonly KindInfo[] = [
+  {
+    kind: 'Network',
+    apiVersion: 'podwire.dev/v1',
+    plural: 'networks',
+    namespaced: false,
+    words: ['network', 'networks', 'net'],
+  },
+  { kind: 'Pod', apiVersion: 'v1', plural: 'pods', namespaced: true, words: ['pod', 'pods', 'po'] },
+];
+
+/** Kinds that podwire is going to have; named so that asking for one is answered with that. */
+export const FUTURE_KINDS: Readonly<Record<string, string>> = {
+  nodes: 'Node',
+  services: 'Service',
+  endpointslices: 'EndpointSlice',
+  networkpolicies: 'NetworkPolicy',
+  namespaces: 'Namespace',
+};
+
+export const DEFAULT_NAMESPACE = 'default';
+
+/** Checks a name given in a path or on the command line. @throws PodwireError INVALID */
+export const resourceName = checker<string>(NAME, 'metadata.name');
+
+/** @throws PodwireError INVALID */
+export const namespaceName = checker<string>(NAMESPACE, 'metadata.namespace');
+
+/** The path for `get KIND`: '/v1/pods'. @throws PodwireError UNSUPPORTED or INVALID */
+export function kindPath(word: string): string {
+  const lower = word.toLowerCase();
+  const info = KINDS.find(({ words }) => words.includes(lower));
+  if (info) return `/v1/${info.plural}`;
+  const future = Object.entries(FUTURE_KINDS).some(([plural, kind]) =>
+    [plural, kind.toLowerCase()].includes(lower),
+  );
+  if (future) throw unsupported('kind', `this version of podwire has no ${word}; it has ${known()}`);
+  throw invalid('kind', `'${word}' is no kind of podwire's; it has ${known()}`);
+}
+
+function known(): string {
+  return KINDS.map(({ plural }) => plural).join(' and ');
+}
+
+export interface ResourcePath {
+  /** '/v1/pods/default/web' */
+  readonly path: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/**
+ * Where a manifest belongs. Checks apiVersion, kind and names, not the rest.
+ * @throws PodwireError INVALID, UNSUPPORTED
+ */
+export function resourcePath(document: unknown): ResourcePath {
+  const { apiVersion, kind, metadata } = asRecord(document, 'the document');
+  const info = kindInfo(kind, apiVersion);
+  const meta = asRecord(metadata, 'metadata');
+  if (typeof meta.name !== 'string') throw invalid('metadata.name', 'is missing');
+  const name = resourceName(meta.name);
+  if (!info.namespaced) return { path: `/v1/${info.plural}/${name}`, kind: info.kind, name };
+  const namespace = namespaceName(String(meta.namespace ?? DEFAULT_NAMESPACE));
+  return { path: `/v1/${info.plural}/${namespace}/${name}`, kind: info.kind, name, namespace };
+}
+
+function kindInfo(kind: unknown, apiVersion: unknown): KindInfo {
+  if (typeof kind !== 'string') throw invalid('kind', 'is missing');
+  if (typeof apiVersion !== 'string') throw invalid('apiVersion', 'is missing');
+  const info = KINDS.find((candidate) => candidate.kind === kind);
+  if (!info) {
+    throw new PodwireError(
+      'UNSUPPORTED',
+      `kind: ${apiVersion} ${kind} is not supported; only ${known()} are`,
+      'kind',
+    );
+  }
+  if (info.apiVersion === apiVersion) return info;
+  throw invalid('apiVersion', `${kind} is of ${info.apiVersion}, not ${apiVersion}`);
+}
+
+function asRecord(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw invalid(what, value === undefined ? 'is missing' : 'must be an object');
+}

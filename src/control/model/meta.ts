@@ -1,0 +1,52 @@
+/**
+ * Metadata of resources: names and labels with the syntax that Kubernetes gives them
+ * (https://kubernetes.io/docs/concepts/overview/working-with-objects/names and …/labels).
+ */
+import { closed, open, type Schema } from './schema.js';
+
+const LABEL_NAME = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
+const DNS_LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+
+export const NAME: Schema = {
+  type: 'string',
+  pattern: `^(?=.{1,253}$)${DNS_LABEL}(\\.${DNS_LABEL})*$`,
+  description: 'a name (RFC 1123 subdomain: lower case letters, digits, - and .)',
+};
+
+export const NAMESPACE: Schema = {
+  type: 'string',
+  pattern: `^${DNS_LABEL}$`,
+  description: 'a namespace (RFC 1123 label: at most 63 lower case letters, digits and -)',
+};
+
+export const LABELS: Schema = {
+  type: 'object',
+  maxProperties: 256,
+  propertyNames: {
+    type: 'string',
+    pattern: `^(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${LABEL_NAME}$`,
+    description: 'a label key such as app.kubernetes.io/name',
+  },
+  additionalProperties: {
+    type: 'string',
+    pattern: `^(${LABEL_NAME})?$`,
+    description: 'a label value: at most 63 letters, digits, -, _ and .',
+  },
+};
+
+const ANNOTATIONS: Schema = { type: 'object', additionalProperties: { type: 'string' } };
+
+const COMMON = {
+  name: NAME,
+  labels: LABELS,
+  annotations: ANNOTATIONS,
+  resourceVersion: { type: 'string', pattern: '^[0-9]+$', description: 'a resourceVersion of the store' },
+  uid: { type: 'string' },
+  creationTimestamp: { type: ['string', 'null'] },
+} satisfies Record<string, Schema>;
+
+/** Of podwire's own kinds, which have no namespace. */
+export const CLUSTER_META = closed(COMMON, ['name']);
+
+/** Of Kubernetes' kinds: has fields that are Kubernetes' business. */
+export const KUBERNETES_META = open({ ...COMMON, namespace: NAMESPACE }, ['name']);

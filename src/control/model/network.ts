@@ -1,0 +1,134 @@
+/**
+ * `podwire.dev/v1 Network`: schema, checks that a schema cannot express, and its normal form.
+ */
+import { AddressError, type Cidr, formatCidr, networkOf, parseCidr } from '../../wire/address.js';
+import { NETWORK_MODES, type Network, type NetworkSpec } from '../api/types.js';
+import { familyOf, overlaps } from '../cidr.js';
+import { invalid, unsupported } from '../errors.js';
+import { isRouted } from '../layout.js';
+import { CLUSTER_META } from './meta.js';
+import { checker, closed, type Schema } from './schema.js';
+
+export const DEFAULT_NETWORK = 'default';
+
+/** IPv6 asks for links of at least 1280 bytes (RFC 8200 section 5), IPv4 for 576 (RFC 791). */
+const LEAST_MTU = 576;
+const LEAST_MTU_IPV6 = 1280;
+export const MOST_MTU = 65_535;
+
+/** Most bridge domains of one network. */
+const MOST_CIDRS = 32;
+
+const FUTURE_MODES = ['overlay', 'raw', 'host', 'none'];
+/** Fields of the modes that are not there yet. */
+const FUTURE_FIELDS = { vni: 'overlay', parent: 'raw', vlan: 'raw' } as const;
+
+export const NETWORK_SPEC_SCHEMA: Schema = closed(
+  {
+    mode: { type: 'string', enum: NETWORK_MODES },
+    cidrs: { type: 'array', minItems: 1, maxItems: MOST_CIDRS, items: { type: 'string' } },
+    internal: { type: 'boolean' },
+    mtu: { type: 'integer', minimum: LEAST_MTU, maximum: MOST_MTU },
+    sourceGuard: { type: 'boolean' },
+  },
+  ['mode', 'cidrs'],
+);
+
+export const NETWORK_SCHEMA: Schema = closed(
+  {
+    apiVersion: { type: 'string', const: 'podwire.dev/v1' },
+    kind: { type: 'string', const: 'Network' },
+    metadata: CLUSTER_META,
+    spec: NETWORK_SPEC_SCHEMA,
+    status: { type: 'object', description: 'Given by the daemon; ignored in a PUT.' },
+  },
+  ['apiVersion', 'kind', 'metadata', 'spec'],
+);
+
+const check = checker<Network>(NETWORK_SCHEMA);
+
+/**
+ * A Network as it is stored: prefixes canonical, no status.
+ * @throws PodwireError INVALID or UNSUPPORTED, naming the field
+ */
+export function parseNetwork(value: unknown): Network {
+  refuseFuture(value);
+  const { apiVersion, kind, metadata, spec } = check(value);
+  return { apiVersion, kind, metadata, spec: normalise(spec) };
+}
+
+function refuseFuture(value: unknown): void {
+  const spec = (value as { spec?: Record<string, unknown> } | null)?.spec;
+  if (typeof spec !== 'object' || spec === null) return;
+  if (typeof spec.mode === 'string' && FUTURE_MODES.includes(spec.mode)) {
+    throw unsupported('spec.mode', `'${spec.mode}' is not supported; use ${NETWORK_MODES.join(', ')}`);
+  }
+  for (const [field, mode] of Object.entries(FUTURE_FIELDS)) {
+    if (field in spec) throw unsupported(`spec.${field}`, `belongs to mode ${mode}, which is not supported`);
+  }
+}
+
+function normalise(spec: NetworkSpec): NetworkSpec {
+  const cidrs = spec.cidrs.map((text, index) => parsePrefix(`spec.cidrs[${index}]`, text));
+  const normal = { ...spec, cidrs };
+  for (const [index, cidr] of cidrs.entries()) checkSize(normal, cidr, `spec.cidrs[${index}]`);
+  checkOverlap(cidrs);
+  if (spec.mode === 'direct') checkDirect(normal);
+  const leastMtu = cidrs.some((cidr) => familyOf(cidr) === 6) ? LEAST_MTU_IPV6 : LEAST_MTU;
+  if (spec.mtu !== undefined && spec.mtu < leastMtu) {
+    throw invalid('spec.mtu', `must be at least ${leastMtu} for an IPv6 network`);
+  }
+  return normal;
+}
+
+/** Reads a prefix that pods can have addresses of, in canonical form. @throws PodwireError INVALID */
+export function parsePrefix(field: string, text: string): string {
+  const given = readPrefix(field, text);
+  const network = networkOf(given);
+  if (isSpecial(network.family, network.words[0])) {
+    throw invalid(field, `${text} is not for hosts (unspecified, loopback, link-local or multicast)`);
+  }
+  if (given.words.some((word, index) => word !== network.words[index])) {
+    throw invalid(field, `${text} has bits behind its length; did you mean ${formatCidr(network)}?`);
+  }
+  return formatCidr(network);
+}
+
+function readPrefix(field: string, text: string): Cidr {
+  try {
+    return parseCidr(text);
+  } catch (error) {
+    if (error instanceof AddressError) throw invalid(field, error.message);
+    throw error;
+  }
+}
+
+/** RFC 6890: 0/8, 127/8, 169.254/16, 224/3; ::/8, fe80::/10, ff00::/8. */
+function isSpecial(family: 4 | 6, first: number): boolean {
+  const top = first >>> 24;
+  if (family === 4) return top === 0 || top === 127 || top >= 224 || first >>> 16 === 0xa9fe;
+  return top === 0 || top === 0xff || first >>> 22 === 0xfe80 >>> 6;
+}
+
+/** Room for the gateway, where there is one, and at least one pod (two in a direct network). */
+function checkSize(spec: NetworkSpec, cidr: string, field: string): void {
+  const { family, prefix } = parseCidr(cidr);
+  const longest = { 4: isRouted(spec) ? 30 : 31, 6: 127 }[family];
+  if (prefix > longest) throw invalid(field, `${cidr} is too small: the length may be at most ${longest}`);
+}
+
+function checkOverlap(cidrs: readonly string[]): void {
+  cidrs.forEach((cidr, index) => {
+    const other = cidrs.slice(0, index).find((earlier) => overlaps(earlier, cidr));
+    if (other) throw invalid(`spec.cidrs[${index}]`, `${cidr} overlaps ${other}`);
+  });
+}
+
+function checkDirect(spec: NetworkSpec): void {
+  if (spec.internal !== undefined) throw invalid('spec.internal', 'a direct network has no gateway anyway');
+  for (const family of [4, 6] as const) {
+    if (spec.cidrs.filter((cidr) => familyOf(cidr) === family).length > 1) {
+      throw invalid('spec.cidrs', `a direct network has at most one IPv${family} prefix`);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * `v1 Pod` as Kubernetes writes it. Containers, volumes and the like are Kubernetes' business and kept as they
+ * come; what the manifest asks of the network and podwire does not do is refused by name.
+ *
+ * Annotations: `podwire.dev/netns` attaches the pod at once; `podwire.dev/network`, `podwire.dev/ifname` and
+ * `podwire.dev/ips` (comma separated) say how, then or at a later attach.
+ */
+import type { AttachRequest, Pod } from '../api/types.js';
+import { invalid, unsupported } from '../errors.js';
+import { KUBERNETES_META } from './meta.js';
+import { checker, open, type Schema } from './schema.js';
+
+const PREFIX = 'podwire.dev/';
+const ANNOTATION = {
+  netns: `${PREFIX}netns`,
+  network: `${PREFIX}network`,
+  ifname: `${PREFIX}ifname`,
+  ips: `${PREFIX}ips`,
+} as const;
+
+/** Requests to the network that other plugins understand. */
+const FOREIGN_ANNOTATIONS = [
+  'kubernetes.io/ingress-bandwidth',
+  'kubernetes.io/egress-bandwidth',
+  'k8s.v1.cni.cncf.io/networks',
+];
+
+const CONTAINERS: Schema = {
+  type: 'array',
+  items: open({
+    ports: {
+      type: 'array',
+      items: open({ containerPort: { type: 'integer' }, hostPort: { type: 'integer' } }),
+    },
+  }),
+};
+
+export const POD_SCHEMA: Schema = open(
+  {
+    apiVersion: { type: 'string', const: 'v1' },
+    kind: { type: 'string', const: 'Pod' },
+    metadata: KUBERNETES_META,
+    spec: open({
+      hostNetwork: { type: 'boolean' },
+      containers: CONTAINERS,
+      initContainers: CONTAINERS,
+      ephemeralContainers: CONTAINERS,
+    }),
+    status: { type: 'object', description: 'Given by the daemon; ignored in a PUT.' },
+  },
+  ['apiVersion', 'kind', 'metadata'],
+);
+
+const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
+
+const check = checker<Pod>(POD_SCHEMA);
+
+/**
+ * A Pod as it is stored: without status.
+ * @throws PodwireError INVALID or UNSUPPORTED, naming the field
+ */
+export function parsePod(value: unknown): Pod {
+  const pod = check(value);
+  const stranger = Object.keys(pod).find((key) => !TOP_LEVEL.includes(key));
+  if (stranger) throw invalid(stranger, 'unknown field');
+  checkAnnotations(pod.metadata.annotations ?? {});
+  refuseHostNetwork(pod.spec ?? {});
+  const { apiVersion, kind, metadata, spec } = pod;
+  return { apiVersion, kind, metadata, ...(spec && { spec }) };
+}
+
+/** What the annotations say of the attachment; undefined fields are left out. */
+export function attachmentWish(pod: Pod): Partial<AttachRequest> {
+  const annotations = pod.metadata.annotations ?? {};
+  const { [ANNOTATION.netns]: netns, [ANNOTATION.network]: network } = annotations;
+  const { [ANNOTATION.ifname]: ifname, [ANNOTATION.ips]: ips } = annotations;
+  return {
+    ...(netns !== undefined && { netns }),
+    ...(network !== undefined && { network }),
+    ...(ifname !== undefined && { ifname }),
+    ...(ips !== undefined && { ips: ips.split(',').map((text) => text.trim()) }),
+  };
+}
+
+function checkAnnotations(annotations: Record<string, string>): void {
+  const known: readonly string[] = Object.values(ANNOTATION);
+  for (const key of Object.keys(annotations)) {
+    const field = `metadata.annotations["${key}"]`;
+    if (key.startsWith(PREFIX) && !known.includes(key)) {
+      throw invalid(field, `unknown annotation of podwire's; it knows ${known.join(', ')}`);
+    }
+    if (FOREIGN_ANNOTATIONS.includes(key)) throw unsupported(field, 'podwire does not do this');
+  }
+}
+
+interface Container {
+  ports?: { hostPort?: number }[];
+}
+
+function refuseHostNetwork(spec: Record<string, unknown>): void {
+  if (spec.hostNetwork === true) {
+    throw unsupported(
+      'spec.hostNetwork',
+      'such a pod uses the node’s own interfaces; there is nothing to attach',
+    );
+  }
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
+    const containers = (spec[list] ?? []) as Container[];
+    containers.forEach(({ ports = [] }, index) => {
+      const at = ports.findIndex(({ hostPort }) => hostPort !== undefined && hostPort !== 0);
+      if (at >= 0)
+        throw unsupported(`spec.${list}[${index}].ports[${at}].hostPort`, 'host ports are not supported');
+    });
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * JSON schemas checked with ajv, and its findings as errors that name the field: `spec.mode`, `ips[0]`.
+ */
+import { Ajv, type ErrorObject } from 'ajv';
+import { invalid, type PodwireError } from '../errors.js';
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+const ajv = new Ajv({ strict: true, allowUnionTypes: true, verbose: true });
+// For people who read the OpenAPI document; no check of ours.
+ajv.addKeyword('example');
+
+/**
+ * Makes a check that throws PodwireError INVALID for the first thing wrong, else returns the typed value.
+ * @param root what to call the value itself.
+ */
+export function checker<T>(schema: Schema, root = 'body'): (value: unknown) => T {
+  const validate = ajv.compile<T>(schema);
+  return (value) => {
+    if (validate(value)) return value;
+    throw explain(validate.errors?.[0], root);
+  };
+}
+
+/** An object that has these properties and no others. */
+export function closed(properties: Record<string, Schema>, required: readonly string[] = []): Schema {
+  return { type: 'object', properties, required, additionalProperties: false };
+}
+
+/** An object of which others own the rest. */
+export function open(properties: Record<string, Schema>, required: readonly string[] = []): Schema {
+  return { type: 'object', properties, required };
+}
+
+function explain(error: ErrorObject | undefined, root: string): PodwireError {
+  if (!error) return invalid(root, 'does not fit its schema');
+  const { keyword, params } = error;
+  const path = fieldPath(error.instancePath);
+  const at = path || root;
+  switch (keyword) {
+    case 'additionalProperties':
+      return invalid(join(path, params.additionalProperty), 'unknown field');
+    case 'required':
+      return invalid(join(path, params.missingProperty), 'is missing');
+    case 'const':
+      return invalid(at, `must be ${JSON.stringify(params.allowedValue)}`);
+    case 'enum':
+      return invalid(at, `must be one of ${params.allowedValues.join(', ')}`);
+    case 'propertyNames':
+      return invalid(join(path, params.propertyName), 'is not a possible key');
+    case 'pattern': {
+      const expected = error.parentSchema?.description ?? 'of the right form';
+      return invalid(at, `${JSON.stringify(error.data)} is not ${expected}`);
+    }
+    default:
+      return invalid(at, error.message ?? 'is wrong');
+  }
+}
+
+function join(at: string, name: string): string {
+  if (!/^[A-Za-z_][\w-]*$/.test(name)) return `${at}["${name}"]`;
+  return at ? `${at}.${name}` : name;
+}
+
+/** '/spec/containers/0/ports' to 'spec.containers[0].ports'. */
+function fieldPath(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : join(path, part)), '');
+}

@@ -1,0 +1,188 @@
+/**
+ * The embedded store: one LMDB file in the data directory, for a node of its own.
+ *
+ * Three databases: `entries` (key to value and revision), `changes` (revision to change, the last
+ * `history` of them) and `meta`. A write is one LMDB transaction over all three, on disk when it returns, so
+ * that a daemon killed at any moment leaves the state before or after it, never between.
+ */
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { open, type RootDatabase } from 'lmdb';
+import { PodwireError } from '../errors.js';
+import type { Change, Entry, Json, Listing, Store, Watch, WatchOptions } from './store.js';
+
+/** Changes kept for watchers that come late. */
+const DEFAULT_HISTORY = 10_000;
+/** Of the file's layout. */
+const FORMAT = 1;
+/** MDB_MAGIC, in host byte order, behind the 16 bytes of the first page's header (lmdb.h). */
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 16;
+/** Past every key of a prefix: keys are printable. */
+const LAST = '\u{10ffff}';
+
+interface Stored {
+  readonly value: Json;
+  readonly revision: number;
+}
+
+interface Listener extends WatchOptions {
+  /** Changes up to here have been reported. */
+  seen: number;
+}
+
+export class EmbeddedStore implements Store {
+  private readonly listeners = new Set<Listener>();
+  private delivery: NodeJS.Immediate | undefined;
+
+  private constructor(
+    private readonly root: RootDatabase,
+    private readonly history: number,
+    private readonly entries = root.openDB<Stored, string>({ name: 'entries' }),
+    private readonly changes = root.openDB<Change, number>({ name: 'changes' }),
+    private readonly meta = root.openDB<number, string>({ name: 'meta' }),
+  ) {}
+
+  /**
+   * Opens or makes the file. One process at a time: the caller holds the data directory's lock.
+   * @param options.history changes kept for watchers; default 10,000.
+   * @throws PodwireError STORE_FAILED
+   */
+  static open(path: string, options: { history?: number } = {}): EmbeddedStore {
+    checkFile(path);
+    try {
+      // Without overlapping sync a transaction is on disk when it returns.
+      const root = open({ path, noSubdir: true, overlappingSync: false, encoding: 'json' });
+      const store = new EmbeddedStore(root, options.history ?? DEFAULT_HISTORY);
+      store.checkFormat(path);
+      return store;
+    } catch (error) {
+      if (error instanceof PodwireError) throw error;
+      throw failed(`cannot open ${path}`, error);
+    }
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    const stored = this.entries.get(key);
+    return stored && { key, value: stored.value, revision: stored.revision };
+  }
+
+  async list(prefix: string): Promise<Listing> {
+    const range = this.entries.getRange({ start: prefix, end: prefix + LAST });
+    const entries = Array.from(range, ({ key, value: { value, revision } }) => ({ key, value, revision }));
+    return { revision: this.revision(), entries };
+  }
+
+  async put(key: string, value: Json, expected?: number): Promise<number> {
+    return this.write(() => {
+      const before = this.expect(key, expected);
+      return this.record({ key, value, previous: before?.value });
+    });
+  }
+
+  async delete(key: string, expected?: number): Promise<number | undefined> {
+    return this.write(() => {
+      const before = this.expect(key, expected);
+      return before && this.record({ key, value: undefined, previous: before.value });
+    });
+  }
+
+  async watch(options: WatchOptions): Promise<Watch> {
+    const oldest = this.revision() - this.changes.getCount();
+    if (options.after < oldest) {
+      throw new PodwireError(
+        'REVISION_TOO_OLD',
+        `changes since revision ${options.after} are no longer kept (from ${oldest} on they are): list again`,
+      );
+    }
+    const listener = { ...options, seen: options.after };
+    this.listeners.add(listener);
+    this.deliverSoon();
+    return { close: () => void this.listeners.delete(listener) };
+  }
+
+  async close(): Promise<void> {
+    this.listeners.clear();
+    await this.root.close();
+  }
+
+  private checkFormat(path: string): void {
+    const format = this.meta.get('format');
+    if (format === undefined) this.meta.putSync('format', FORMAT);
+    else if (format !== FORMAT) {
+      throw new PodwireError('STORE_FAILED', `${path} is of format ${format}; this podwire reads ${FORMAT}`);
+    }
+  }
+
+  private revision(): number {
+    return this.meta.get('revision') ?? 0;
+  }
+
+  private expect(key: string, expected: number | undefined): Stored | undefined {
+    const stored = this.entries.get(key);
+    const actual = stored?.revision ?? 0;
+    if (expected !== undefined && expected !== actual) {
+      throw new PodwireError(
+        'CONFLICT',
+        `${key} has revision ${actual || 'none'}, not ${expected || 'none'}: it has changed; read it again`,
+      );
+    }
+    return stored;
+  }
+
+  /** Inside a transaction. */
+  private record(change: Omit<Change, 'revision'>): number {
+    const revision = this.revision() + 1;
+    if (change.value === undefined) this.entries.removeSync(change.key);
+    else this.entries.putSync(change.key, { value: change.value, revision });
+    this.changes.putSync(revision, { ...change, revision });
+    this.changes.removeSync(revision - this.history);
+    this.meta.putSync('revision', revision);
+    return revision;
+  }
+
+  private write<T>(action: () => T): T {
+    try {
+      const result = this.root.transactionSync(action);
+      this.deliverSoon();
+      return result;
+    } catch (error) {
+      if (error instanceof PodwireError) throw error;
+      throw failed('cannot write', error);
+    }
+  }
+
+  /** Never from within the caller's own call, so that it has its answer before its listener has the change. */
+  private deliverSoon(): void {
+    this.delivery ??= setImmediate(() => {
+      this.delivery = undefined;
+      for (const listener of this.listeners) this.deliver(listener);
+    });
+  }
+
+  private deliver(listener: Listener): void {
+    for (const { value: change } of this.changes.getRange({ start: listener.seen + 1 })) {
+      if (!this.listeners.has(listener)) return;
+      listener.seen = change.revision;
+      if (change.key.startsWith(listener.prefix)) listener.onChange(change);
+    }
+  }
+}
+
+/** lmdb crashes the process on a file that is not its own, so that is found out before. */
+function checkFile(path: string): void {
+  if (!existsSync(path)) return;
+  const head = Buffer.alloc(MAGIC_AT + 4);
+  const file = openSync(path, 'r');
+  const length = readSync(file, head);
+  closeSync(file);
+  if (length === 0 || (length === head.length && head.readUInt32LE(MAGIC_AT) === MAGIC)) return;
+  throw new PodwireError(
+    'STORE_FAILED',
+    `${path} is damaged or no store of podwire's; move it away to start without state, or restore a copy`,
+  );
+}
+
+function failed(what: string, error: unknown): PodwireError {
+  const detail = error instanceof Error ? error.message : String(error);
+  return new PodwireError('STORE_FAILED', `${what}: ${detail}`, undefined, error);
+}

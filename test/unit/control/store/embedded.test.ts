@@ -1,0 +1,64 @@
+/** The embedded store under the shared suite, and what is its own: a kill at any moment, a file that is none. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../../../src/control/store/embedded.js';
+import { storeConformance } from '../../../conformance/store.js';
+
+let directory: string;
+let file: string;
+let made = 0;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'podwire-store-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const HISTORY = 20;
+
+storeConformance('embedded', {
+  history: HISTORY,
+  fresh: async () => {
+    file = join(directory, `${made++}.mdb`);
+  },
+  open: async () => EmbeddedStore.open(file, { history: HISTORY }),
+});
+
+it('says what is wrong with a file that is no store', async () => {
+  const path = join(directory, 'garbage.mdb');
+  await writeFile(path, Buffer.alloc(8192, 'not a database'));
+  expect(() => EmbeddedStore.open(path)).toThrow(expect.objectContaining({ code: 'STORE_FAILED' }));
+});
+
+it('keeps what a put has returned when the process is killed the moment after', async () => {
+  const path = join(directory, 'killed.mdb');
+  const built = new URL('../../../../dist/src/control/store/embedded.js', import.meta.url);
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { EmbeddedStore } from ${JSON.stringify(built.href)};
+       const store = EmbeddedStore.open(${JSON.stringify(path)});
+       for (let n = 1; ; n++) { await store.put('n', n); process.stdout.write(n + '\\n'); }`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let written = '';
+  for await (const chunk of child.stdout) {
+    written += chunk;
+    if (written.split('\n').length > 30) break;
+  }
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const last = Number(written.trimEnd().split('\n').at(-1));
+  const store = EmbeddedStore.open(path);
+  const entry = await store.get('n');
+  expect(entry?.value).toBeGreaterThanOrEqual(last);
+  expect(entry?.revision).toBe(entry?.value);
+  expect((await store.list('')).revision).toBe(entry?.revision);
+  await store.close();
+});
