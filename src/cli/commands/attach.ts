@@ -1,0 +1,80 @@
+/**
+ * `podwire attach`: gives a pod its interface. Prints what the pod got, always as JSON, for scripts.
+ */
+import { Command } from 'commander';
+import type { AttachAnswer, AttachRequest } from '../../control/api/types.js';
+import { namespacePath } from '../../linux/netns.js';
+import { clientFor, outputFormat, printJson } from '../context.js';
+import { unsupportedFlag, usage } from '../errors.js';
+import { podPath } from '../paths.js';
+
+interface AttachOptions {
+  readonly netns: string;
+  readonly namespace: string;
+  readonly ifname?: string;
+  readonly network?: string;
+  readonly label: string[];
+  readonly ip: string[];
+  readonly publish?: string[];
+}
+
+export function attachCommand(): Command {
+  return new Command('attach')
+    .description("give a pod's network namespace an interface of the switch")
+    .argument('<POD>', "the pod's name")
+    .requiredOption('--netns <NAME|PATH>', 'its network namespace: a name of ip netns, or an absolute path')
+    .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under', 'default')
+    .option('--ifname <NAME>', 'name of the interface in the pod (default eth0)')
+    .option('--network <NETWORK>', 'the network to attach to (default default)')
+    .option('--label <K=V>', 'label of the pod; may be repeated', collect, [])
+    .option('--ip <ADDR>', 'fixed address, one of each family at most; may be repeated', collect, [])
+    .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
+    .action(async (pod: string, options: AttachOptions, self: Command) => {
+      outputFormat(self, ['json']);
+      const path = `${podPath(options.namespace, pod)}/attach`;
+      const answer = await clientFor(self).send<AttachAnswer>('POST', path, attachRequest(options));
+      printJson(answer.body);
+    });
+}
+
+export function attachRequest(options: AttachOptions): AttachRequest {
+  if (options.publish !== undefined) {
+    throw unsupportedFlag(
+      '--publish',
+      'publishing ports comes with services, which this version does not have',
+    );
+  }
+  return {
+    netns: absolutePath(options.netns),
+    ...(options.ifname === undefined ? {} : { ifname: options.ifname }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+    ...(options.label.length === 0 ? {} : { labels: parseLabels(options.label) }),
+    ...(options.ip.length === 0 ? {} : { ips: options.ip }),
+  };
+}
+
+/** `web` is /run/netns/web: the daemon must not depend on where this command runs. */
+function absolutePath(netns: string): string {
+  try {
+    return namespacePath(netns);
+  } catch (error) {
+    throw usage(`--netns: ${(error as Error).message}`);
+  }
+}
+
+/** `K=V` texts as an object; a key given twice is an error. Values may be empty. */
+export function parseLabels(texts: readonly string[]): Record<string, string> {
+  const labels = new Map<string, string>();
+  for (const text of texts) {
+    const at = text.indexOf('=');
+    if (at < 1) throw usage(`--label ${text}: must be KEY=VALUE`);
+    const key = text.slice(0, at);
+    if (labels.has(key)) throw usage(`--label ${text}: the key ${key} is given twice`);
+    labels.set(key, text.slice(at + 1));
+  }
+  return Object.fromEntries(labels);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,71 @@
+/**
+ * `podwire daemon`: runs the switch in this process until a signal. Prints nothing of its own: what happens
+ * is in the log on standard error. SIGINT and SIGTERM stop it cleanly, pods keep their interfaces; a second
+ * signal ends it at once.
+ */
+import { Command } from 'commander';
+import { DAEMON_OPTIONS, type DaemonOptions, parseDaemonOptions } from '../../control/options.js';
+import { refuseOutputFormat } from '../context.js';
+import { environmentName, mergeSettings, type Settings } from '../daemon-settings.js';
+import { asUsage, ExitStatus } from '../errors.js';
+
+const NAMES = DAEMON_OPTIONS.map((option) => option.name);
+
+export function daemonCommand(): Command {
+  const command = new Command('daemon').description('run the switch on this node');
+  for (const { name, value, help, default: fallback } of DAEMON_OPTIONS) {
+    if (name === 'socket') continue; // one of the options of every command
+    command.option(`--${name} <${value}>`, fallback === undefined ? help : `${help} (default ${fallback})`);
+  }
+  return command
+    .option('--config <FILE>', 'YAML file with the same names')
+    .addHelpText(
+      'after',
+      `\nEvery flag is also an environment variable, ${environmentName('pod-cidr')} for --pod-cidr.\n` +
+        'A flag wins over the environment, which wins over the file.',
+    )
+    .action(async (_options: unknown, self: Command) => {
+      refuseOutputFormat(self);
+      await runDaemon(daemonOptions(self));
+    });
+}
+
+function daemonOptions(command: Command): DaemonOptions {
+  const given = command.optsWithGlobals<Record<string, string | undefined>>();
+  const flags: Settings = {};
+  for (const name of NAMES) flags[name] = given[camelCase(name)];
+  try {
+    return parseDaemonOptions(mergeSettings(NAMES, flags, process.env, given.config));
+  } catch (error) {
+    throw asUsage(error);
+  }
+}
+
+/** The key under which commander keeps a flag. */
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function runDaemon(options: DaemonOptions): Promise<void> {
+  const signal = firstSignal();
+  const { startDaemon } = await import('../../control/daemon.js');
+  const daemon = await startDaemon(options);
+  const failed = await Promise.race([signal, daemon.failed]);
+  await daemon.stop();
+  if (failed !== undefined) process.stderr.write(`error: DATAPLANE_FAILED: ${failed.message}\n`);
+  process.exit(failed === undefined ? ExitStatus.DONE : ExitStatus.FAILED);
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process, for a stop that hangs. */
+function firstSignal(): Promise<undefined> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const onSignal = () => {
+      if (stopping) process.exit(ExitStatus.FAILED);
+      stopping = true;
+      resolve(undefined);
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}

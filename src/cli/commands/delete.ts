@@ -1,0 +1,75 @@
+/**
+ * `podwire delete KIND NAME` or `-f FILE`. A file's documents are deleted last first, so that what stands on
+ * something earlier in the file is gone before it.
+ */
+import { Command } from 'commander';
+import type { Resource } from '../../control/api/types.js';
+import { resourcePath } from '../../control/model/kinds.js';
+import type { ApiClient } from '../client.js';
+import { clientFor, outputFormat, print, printJson } from '../context.js';
+import { ApiError, usage } from '../errors.js';
+import { readManifests } from '../manifests.js';
+import { asOne, displayName } from './apply.js';
+import { kindOf, requestFor } from './get.js';
+
+interface DeleteOptions {
+  readonly filename?: string;
+  readonly namespace?: string;
+  readonly ignoreNotFound?: boolean;
+}
+
+export function deleteCommand(): Command {
+  return new Command('delete')
+    .description('delete a resource, or what a manifest describes; an attached pod is detached first')
+    .argument('[KIND]', 'network or pod, also in the plural or short: net, po')
+    .argument('[NAME]', 'which one')
+    .option('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of the pod (default default)')
+    .option('--ignore-not-found', 'what does not exist is no error')
+    .action(
+      async (kind: string | undefined, name: string | undefined, options: DeleteOptions, self: Command) => {
+        const format = outputFormat(self, ['table', 'json']);
+        const paths = await pathsOf(kind, name, options);
+        const client = clientFor(self);
+        const deleted: Resource[] = [];
+        for (const path of paths) {
+          const resource = await deleteOne(client, path, options.ignoreNotFound ?? false);
+          if (resource === undefined) continue;
+          deleted.push(resource);
+          if (format === 'table')
+            print(`${displayName({ kind: resource.kind, ...resource.metadata })} deleted\n`);
+        }
+        if (format === 'json') printJson(asOne(deleted));
+      },
+    );
+}
+
+async function pathsOf(
+  kind: string | undefined,
+  name: string | undefined,
+  options: DeleteOptions,
+): Promise<string[]> {
+  if (options.filename !== undefined) {
+    if (kind !== undefined) throw usage('give KIND and NAME, or -f FILE, not both');
+    const manifests = await readManifests(options.filename);
+    return manifests.map((manifest) => resourcePath(manifest).path).reverse();
+  }
+  if (kind === undefined || name === undefined) {
+    throw usage('what to delete? Give KIND and NAME, or -f FILE; see podwire delete --help');
+  }
+  const { namespace } = options;
+  return [requestFor(kindOf(kind), name, namespace === undefined ? {} : { namespace }).path];
+}
+
+async function deleteOne(
+  client: ApiClient,
+  path: string,
+  ignoreNotFound: boolean,
+): Promise<Resource | undefined> {
+  try {
+    return (await client.send<Resource>('DELETE', path)).body;
+  } catch (error) {
+    if (ignoreNotFound && error instanceof ApiError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/** `podwire get KIND [NAME]`: resources as they are stored, with their status. */
+import { Command } from 'commander';
+import type { Network, Pod, Resource, ResourceList } from '../../control/api/types.js';
+import { kindPath } from '../../control/model/kinds.js';
+import {
+  clientFor,
+  type OutputFormat,
+  outputFormat,
+  printJson,
+  printListing,
+  printYaml,
+} from '../context.js';
+import { asUsage, usage } from '../errors.js';
+import { NETWORK_COLUMNS, POD_COLUMNS } from '../output/resources.js';
+import type { Column } from '../output/table.js';
+import { podPath, segment } from '../paths.js';
+
+interface GetOptions {
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+}
+
+export function getCommand(): Command {
+  return new Command('get')
+    .description('resources: networks, pods')
+    .argument('<KIND>', 'network or pod, also in the plural or short: net, po')
+    .argument('[NAME]', 'one of them')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default default)')
+    .option('-A, --all-namespaces', 'pods of all namespaces')
+    .action(async (word: string, name: string | undefined, options: GetOptions, self: Command) => {
+      const format = outputFormat(self, ['table', 'json', 'wide', 'yaml']);
+      const request = requestFor(kindOf(word), name, options);
+      const answer = await clientFor(self).get<Resource | ResourceList>(request.path);
+      if (format === 'json') printJson(answer);
+      else if (format === 'yaml') printYaml(answer);
+      else printResources(format, answer, request);
+    });
+}
+
+/** The kind's name in paths: `networks`, `pods`. Another word is a wrong command line. */
+export function kindOf(word: string): string {
+  try {
+    return kindPath(word).replace('/v1/', '');
+  } catch (error) {
+    throw asUsage(error);
+  }
+}
+
+interface Request {
+  readonly kind: string;
+  readonly path: string;
+  readonly none: string;
+}
+
+export function requestFor(kind: string, name: string | undefined, options: GetOptions): Request {
+  if (kind !== 'pods') return networkRequest(kind, name, options);
+  if (options.allNamespaces) {
+    if (name !== undefined) throw usage('a pod is named within one namespace: use -n instead of -A');
+    return { kind, path: '/v1/pods', none: 'no pods' };
+  }
+  const namespace = options.namespace ?? 'default';
+  if (name !== undefined) return { kind, path: podPath(namespace, name), none: '' };
+  const path = `/v1/pods?namespace=${segment(namespace, '--namespace')}`;
+  return { kind, path, none: `no pods in namespace ${namespace} (-A shows all namespaces)` };
+}
+
+function networkRequest(kind: string, name: string | undefined, options: GetOptions): Request {
+  if (options.namespace !== undefined || options.allNamespaces) {
+    throw usage(`${kind} are not in namespaces: leave ${options.allNamespaces ? '-A' : '-n'} out`);
+  }
+  const path = name === undefined ? `/v1/${kind}` : `/v1/${kind}/${segment(name, 'NAME')}`;
+  return { kind, path, none: `no ${kind}` };
+}
+
+function printResources(
+  format: OutputFormat,
+  answer: Resource | ResourceList,
+  { kind, none }: Request,
+): void {
+  const rows = 'items' in answer ? answer.items : [answer];
+  if (kind === 'pods') list<Pod>(rows as Pod[], POD_COLUMNS);
+  else list<Network>(rows as Network[], NETWORK_COLUMNS);
+
+  function list<T>(typed: readonly T[], columns: readonly Column<T>[]): void {
+    printListing(format, { answer, rows: typed, columns, none });
+  }
+}

@@ -1,0 +1,47 @@
+/** `podwire status`: what this node is, and whether it is ready. */
+import { Command } from 'commander';
+import type { StatusAnswer } from '../../control/api/types.js';
+import { clientFor, outputFormat, print, printJson } from '../context.js';
+import { renderFields } from '../output/table.js';
+import { formatAge } from '../output/units.js';
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('this node: readiness, addresses, packet I/O, peers')
+    .action(async (_options: unknown, self: Command) => {
+      const format = outputFormat(self, ['table', 'json']);
+      const status = await clientFor(self).get<StatusAnswer>('/v1/status');
+      if (format === 'json') printJson(status);
+      else print(renderStatus(status));
+    });
+}
+
+export function renderStatus(status: StatusAnswer): string {
+  return renderFields([
+    ['Node', status.node],
+    ['Ready', status.ready ? 'yes' : 'no'],
+    ['Packet I/O', `${ioName(status.io)} (${status.ioReason})`],
+    ['Node addresses', list(status.nodeIPs)],
+    ['Underlay address', status.underlay ?? 'none'],
+    ['Pod CIDRs', list(status.podCIDRs)],
+    ['Cluster CIDRs', list(status.clusterCIDRs)],
+    ['Service CIDRs', list(status.serviceCIDRs)],
+    ['MTU', String(status.mtu)],
+    ['Pods', String(status.pods)],
+    ['Networks', String(status.networks)],
+    ['Peers', list(status.peers.map((peer) => `${peer.name} ${peer.address} ${peer.state}`))],
+    ['Generation', String(status.generation)],
+    [
+      'Running',
+      `version ${status.version}, process ${status.pid}, for ${formatAge(status.uptimeSeconds * 1000)}`,
+    ],
+  ]);
+}
+
+export function ioName(io: StatusAnswer['io']): string {
+  return io === 'uring' ? 'io_uring' : 'poll';
+}
+
+function list(items: readonly string[]): string {
+  return items.length === 0 ? 'none' : items.join(', ');
+}

@@ -1,0 +1,39 @@
+/** What the switch says about packets that it cannot forward. */
+import { type Check, type CheckContext, expect, forBothFamilies } from '../check.js';
+import { SUBNETS } from '../stage.js';
+
+const TIMEOUT_MS = 700;
+/** For documentation only (RFC 5737, RFC 3849), so in nobody's routing table. */
+const NOWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+/** In a subnet that the switch routes to; nobody needs to be there, the packet does not get so far. */
+const BEYOND_GATEWAY = { 4: '10.244.1.200', 6: `${SUBNETS[1][1].replace('/64', '')}c8` } as const;
+
+export const ICMP_ERROR_CHECKS: readonly Check[] = [
+  ...forBothFamilies('time exceeded at TTL 1', timeExceeded),
+  ...forBothFamilies('no route is said so', noRoute),
+];
+
+async function timeExceeded(family: 4 | 6, context: CheckContext): Promise<string> {
+  const target = BEYOND_GATEWAY[family];
+  return askBeyond(family, target, 1, 'time exceeded', context);
+}
+
+async function noRoute(family: 4 | 6, context: CheckContext): Promise<string> {
+  return askBeyond(family, NOWHERE[family], 64, 'unreachable', context);
+}
+
+async function askBeyond(
+  family: 4 | 6,
+  target: string,
+  ttl: number,
+  expected: string,
+  { stage }: CheckContext,
+): Promise<string> {
+  const pod = stage.pods[0]!;
+  const gateway = stage.gateway(pod, family);
+  const { from, answer } = await pod.probe.call('hop', { target, ttl, timeoutMs: TIMEOUT_MS });
+  expect(answer !== null, `${pod.name} to ${target}: no answer`);
+  expect(answer === expected, `${pod.name} to ${target}: ${from} answered ${answer}, not ${expected}`);
+  expect(from === gateway, `${pod.name} to ${target}: ${from} answered, not the gateway ${gateway}`);
+  return `${pod.name} to ${target}: ${answer}, from ${from}`;
+}

@@ -1,0 +1,49 @@
+/** The first checks: the stage is made. What fails here ends the demo. */
+import { counted } from '../../output/units.js';
+import { type Check, expect } from '../check.js';
+import type { Pod, Stage } from '../stage.js';
+
+export const SETUP_CHECKS: readonly Check[] = [
+  {
+    name: 'namespaces of node and pods',
+    fatal: true,
+    run: async ({ stage }) => {
+      await stage.makeNamespaces();
+      return `${stage.prefix}-{${['node', ...stage.podNames].join(',')}}`;
+    },
+  },
+  {
+    name: 'switch starts',
+    fatal: true,
+    run: async ({ stage }) => {
+      await stage.startSwitch();
+      return `${stage.status.io === 'uring' ? 'io_uring' : 'poll'}, podwire0 ${stage.status.nodeIPs.join(' ')}`;
+    },
+  },
+  {
+    name: 'pods attached',
+    fatal: true,
+    run: async ({ stage, progress }) => {
+      for (const pod of stage.pods) {
+        progress(pod.name);
+        await stage.attach(pod);
+        await checkInterface(stage, pod);
+      }
+      return stage.pods.map((pod) => `${pod.name} ${stage.address(pod, 4)}`).join(', ');
+    },
+  },
+];
+
+/** The pod's own kernel has to say the same as the answer of `attach`. */
+async function checkInterface(stage: Stage, pod: Pod): Promise<void> {
+  const { ifname, mac, ips } = pod.attached!;
+  const found = await pod.probe.call('interface', { ifname });
+  expect(found !== null, `${pod.name} has no ${ifname}`);
+  expect(found.mac === mac, `${pod.name}: ${ifname} has MAC ${found.mac}, not ${mac}`);
+  const same = found.addresses.join(' ') === [...ips].sort().join(' ');
+  expect(same, `${pod.name}: ${ifname} has ${found.addresses.join(' ')}, not ${ips.join(' ')}`);
+  expect(
+    stage.address(pod, 4) !== '' && stage.address(pod, 6) !== '',
+    `${pod.name}: ${counted(ips.length, 'address', 'addresses')}`,
+  );
+}

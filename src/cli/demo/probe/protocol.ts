@@ -1,0 +1,120 @@
+/**
+ * What the demo and its probes say to each other: a probe is a child process inside one network namespace,
+ * and takes one request after another over Node's IPC channel.
+ */
+
+export interface PingRequest {
+  readonly target: string;
+  /** Echo requests, each sent when the one before is answered or given up. */
+  readonly count: number;
+  /** Octets of payload. */
+  readonly size: number;
+  readonly timeoutMs: number;
+}
+
+export interface PingResult {
+  readonly sent: number;
+  /** Round trip of each one answered, in microseconds, in the order of sending. */
+  readonly micros: number[];
+  /** TTL with which the last answer arrived; null over IPv6, where the socket does not tell. */
+  readonly ttl: number | null;
+}
+
+export interface HopRequest {
+  readonly target: string;
+  /** TTL or hop limit of the echo request. */
+  readonly ttl: number;
+  readonly timeoutMs: number;
+}
+
+/** Who answered an echo request of limited reach, and how; null when nobody did. */
+export interface HopResult {
+  readonly from: string | null;
+  readonly answer: 'echo reply' | 'time exceeded' | 'unreachable' | null;
+}
+
+export interface SendRequest {
+  /** Octets of random data for whoever connects. */
+  readonly octets: number;
+}
+
+export interface ReceiveRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly octets: number;
+}
+
+export interface ReceiveResult {
+  readonly octets: number;
+  readonly sha256: string;
+  /** From the connection to the last octet. */
+  readonly millis: number;
+}
+
+export interface EchoRequest {
+  readonly host: string;
+  readonly port: number;
+  /** Octets of each datagram. */
+  readonly sizes: number[];
+}
+
+export interface EchoResult {
+  /** Sizes whose datagram came back as it was sent. */
+  readonly echoed: number[];
+}
+
+export interface InjectRequest {
+  readonly ifname: string;
+  /** Ethernet frames, base64. */
+  readonly frames: string[];
+}
+
+export interface ExchangeResult {
+  readonly millis: number;
+}
+
+export interface InterfaceResult {
+  readonly index: number;
+  readonly mac: string;
+  /** Without prefix length, global ones only, sorted. */
+  readonly addresses: string[];
+}
+
+/** Requests by name: what each takes and answers. */
+export interface Operations {
+  ping: [PingRequest, PingResult];
+  hop: [HopRequest, HopResult];
+  /** Offers random data to the first who connects; answers at once. */
+  tcpSend: [SendRequest, { port: number; sha256: string }];
+  /** Fetches what `tcpSend` offers; reports its progress in octets. */
+  tcpReceive: [ReceiveRequest, ReceiveResult];
+  /** A TCP server that echoes. */
+  tcpEcho: [Record<string, never>, { port: number }];
+  /** Opens the connection that `exchange` uses. */
+  connect: [{ host: string; port: number }, Record<string, never>];
+  /** Sends a message over the open connection and waits for its echo. */
+  exchange: [{ timeoutMs: number }, ExchangeResult];
+  /** A UDP server that echoes, and counts what it hears. */
+  udpServe: [Record<string, never>, { port: number }];
+  udpHeard: [Record<string, never>, { datagrams: number }];
+  udpEcho: [EchoRequest, EchoResult];
+  inject: [InjectRequest, Record<string, never>];
+  interface: [{ ifname: string }, InterfaceResult | null];
+}
+
+export type Operation = keyof Operations;
+export type Request<O extends Operation> = Operations[O][0];
+export type Result<O extends Operation> = Operations[O][1];
+
+/** From the demo to a probe. */
+export interface ProbeCall {
+  readonly id: number;
+  readonly operation: Operation;
+  readonly request: unknown;
+}
+
+/** From a probe to the demo: progress any number of times, then a result or an error. */
+export type ProbeAnswer =
+  | { readonly id: number; readonly progress: number }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };

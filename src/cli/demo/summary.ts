@@ -1,0 +1,109 @@
+/** The demo's last words: figures for people and for `--json`, and where to go from here. */
+import { renderFields, renderTable } from '../output/table.js';
+import { formatBitRate, formatBytes, formatMicros } from '../output/units.js';
+import { programName } from '../program-name.js';
+import type { Figures } from './figures.js';
+import type { DemoOutcome } from './run.js';
+import type { Pod, Stage } from './stage.js';
+
+/** `{ ok, checks, … }` of `demo --json`. */
+export function demoJson({ ok, checks, figures, stage, kept, millis }: DemoOutcome): unknown {
+  return {
+    ok,
+    checks: checks.map(({ name, ok, detail, millis }) => ({ name, ok, detail, millis: Math.round(millis) })),
+    figures,
+    millis: Math.round(millis),
+    ...(kept
+      ? { kept: { socket: stage.switch.socket, namespaces: stage.namespaces, pid: stage.switch.pid } }
+      : {}),
+  };
+}
+
+export function summary(outcome: DemoOutcome): string {
+  const { stage, checks, kept } = outcome;
+  if (stage.pods.every(({ attached }) => attached === undefined)) return '';
+  return [
+    '',
+    verdict(outcome),
+    '',
+    renderTable(stage.pods, POD_COLUMNS),
+    renderFields([...switchFields(stage), ...figureFields(outcome.figures)]),
+    kept ? keptHints(stage) : nextHints(checks.length),
+  ].join('\n');
+}
+
+function verdict({ ok, checks, millis }: DemoOutcome): string {
+  const failed = checks.filter((check) => !check.ok).length;
+  const time = `in ${(millis / 1000).toFixed(1)} s`;
+  return ok
+    ? `All ${checks.length} checks passed ${time}.`
+    : `${failed} of ${checks.length} checks failed ${time}.`;
+}
+
+const POD_COLUMNS = [
+  { header: 'POD', value: (pod: Pod) => pod.name },
+  { header: 'INTERFACE', value: (pod: Pod) => pod.attached?.ifname },
+  { header: 'IPV4', value: (pod: Pod) => pod.attached?.ips[0] },
+  { header: 'IPV6', value: (pod: Pod) => pod.attached?.ips[1] },
+  { header: 'MAC', value: (pod: Pod) => pod.attached?.mac },
+  { header: 'NAMESPACE', value: (pod: Pod) => pod.netns },
+];
+
+type Field = readonly [string, string];
+
+function switchFields({ status }: Stage): Field[] {
+  const io = status.io === 'uring' ? 'io_uring' : 'poll';
+  return [
+    ['Node', `podwire0 ${status.nodeIPs.join(', ')}`],
+    ['Switch', `${io} (${status.ioReason}), MTU ${status.mtu}, podwire ${status.version}`],
+  ];
+}
+
+function figureFields(figures: Figures): Field[] {
+  const fields: Field[] = [];
+  const { rttMicros, recoveryMillis, packets, bytes } = figures;
+  if (rttMicros) {
+    fields.push(['Round trip', `p50 ${formatMicros(rttMicros.p50)}, p99 ${formatMicros(rttMicros.p99)}`]);
+  }
+  const rates = Object.entries(figures.tcpBitsPerSecond).map(
+    ([what, rate]) => `${what} ${formatBitRate(rate)}`,
+  );
+  if (rates.length > 0) fields.push(['TCP', rates.join(', ')]);
+  if (packets !== undefined && bytes !== undefined) {
+    fields.push(['Forwarded', `${packets} packets, ${formatBytes(bytes)}`]);
+  }
+  const drops = figures.drops.map(({ reason, count }) => `${reason} ${count}`);
+  if (drops.length > 0) fields.push(['Dropped', drops.join(', ')]);
+  if (recoveryMillis !== undefined)
+    fields.push(['After kill -9', `${formatMicros(recoveryMillis * 1000)} to forward again`]);
+  return fields;
+}
+
+function keptHints(stage: Stage): string {
+  const program = `${programName()} --socket ${stage.switch.socket}`;
+  const [first, second] = stage.pods;
+  return lines('Still running. Look around:', [
+    [`${program} pods`, ''],
+    [`${program} stats`, ''],
+    [`${program} drops`, ''],
+    [`ip netns exec ${first?.netns} ping ${second?.attached?.ips[0]}`, ''],
+    [`less ${stage.switch.logFile}`, ''],
+    [`${programName()} demo --clean`, 'end and remove it all'],
+  ]);
+}
+
+function nextHints(checks: number): string {
+  const program = programName();
+  return lines('Next:', [
+    [`${program} demo --keep`, `the same ${checks - 1} checks, then left running to look around`],
+    [`${program} doctor`, 'is this machine ready for podwire?'],
+    [`${program} daemon --help`, 'run the switch here'],
+    [`${program} attach --help`, 'give a namespace or a container an interface'],
+  ]);
+}
+
+function lines(heading: string, commands: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...commands.map(([command]) => command.length));
+  const text = commands.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`.trimEnd());
+  return `${heading}\n${text.join('\n')}\n`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The demo's daemon: `podwire daemon` as its users start it, in the node's namespace, with its own data
+ * directory and socket.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { StatusAnswer } from '../../control/api/types.js';
+import { ApiClient } from '../client.js';
+import { failure } from '../errors.js';
+import { sleep } from './sleep.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../../bin/podwire', import.meta.url));
+const READY_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 4_000;
+const POLL_MS = 15;
+
+export interface SwitchOptions {
+  readonly netns: string;
+  /** A directory for data, socket and log. */
+  readonly directory: string;
+  readonly podCidrs: readonly string[];
+  readonly io: string;
+}
+
+export class SwitchProcess {
+  readonly socket: string;
+  readonly logFile: string;
+  readonly api: ApiClient;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  constructor(readonly options: SwitchOptions) {
+    this.socket = join(options.directory, 'podwire.sock');
+    this.logFile = join(options.directory, 'daemon.log');
+    this.api = new ApiClient(this.socket);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the daemon and waits until it is ready. Rejects with the daemon's own error. */
+  async start(): Promise<StatusAnswer> {
+    if (this.#isOver) throw failure('INTERRUPTED', 'the demo is over');
+    const log = openSync(this.logFile, 'a', 0o600);
+    this.#child = spawn('ip', ['netns', 'exec', this.options.netns, process.execPath, ...this.#words()], {
+      stdio: ['ignore', 'ignore', log],
+      detached: true,
+      env: environmentWithoutSettings(),
+    });
+    closeSync(log);
+    this.#exited = exitOf(this.#child);
+    return this.#ready();
+  }
+
+  #words(): string[] {
+    const { directory, podCidrs, io } = this.options;
+    return [
+      ...[PROGRAM, 'daemon', '--name', 'demo', '--data', join(directory, 'data')],
+      ...['--socket', this.socket, '--pod-cidr', podCidrs.join(','), '--mtu', '1500', '--io', io],
+    ];
+  }
+
+  async #ready(): Promise<StatusAnswer> {
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (performance.now() < deadline) {
+      if (this.#isGone()) throw failure('DEMO_FAILED', `the daemon ended at once: ${this.lastWords()}`);
+      const status = await this.api.get<StatusAnswer>('/v1/status').catch(() => undefined);
+      if (status?.ready) return status;
+      await sleep(POLL_MS);
+    }
+    throw failure(
+      'DEMO_FAILED',
+      `the daemon is not ready after ${READY_TIMEOUT_MS / 1000} s: ${this.lastWords()}`,
+    );
+  }
+
+  /** The daemon's error, or else the last line of its log. */
+  lastWords(): string {
+    const lines = readFileSync(this.logFile, 'utf8').trim().split('\n');
+    return lines.findLast((line) => line.startsWith('error: ')) ?? lines.at(-1) ?? '';
+  }
+
+  #isGone(): boolean {
+    return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** As a crash would: no chance to tidy up. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** A clean stop, within bounds; it is not started again. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    if (this.#isGone()) return;
+    this.#child?.kill('SIGTERM');
+    await Promise.race([this.#exited, sleep(STOP_TIMEOUT_MS)]);
+    await this.kill();
+  }
+
+  /** Lets the daemon outlive the demo. */
+  release(): void {
+    this.#child?.unref();
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+}
+
+/** What the user has set for a real daemon is not meant for this one. */
+function environmentWithoutSettings(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PODWIRE_')));
+}

@@ -1,0 +1,58 @@
+/**
+ * Tables as kubectl prints them: headers in capitals, columns apart by three blanks, numbers to the right,
+ * nothing after the last column's text.
+ */
+
+/** One column: a number is aligned to the right, as is what `right` says; null is shown as `-`. */
+export interface Column<Row> {
+  readonly header: string;
+  readonly value: (row: Row) => string | number | null | undefined;
+  readonly right?: boolean;
+  /** Shown with `-o wide` only. */
+  readonly wide?: boolean;
+}
+
+const GAP = '   ';
+
+/** The table, each line ended by a newline. Call it with at least one row: a table of none says nothing. */
+export function renderTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  wide = false,
+): string {
+  const shown = columns.filter((column) => wide || !column.wide);
+  const cells = rows.map((row) => shown.map((column) => column.value(row)));
+  const right = shown.map((column, at) => column.right ?? cells.some((line) => typeof line[at] === 'number'));
+  const text = [shown.map((column) => column.header), ...cells.map((line) => line.map(cellText))];
+  const widths = shown.map((_, at) => Math.max(...text.map((line) => textWidth(line[at] ?? ''))));
+  return text
+    .map((line) => `${line.map((cell, at) => pad(cell, widths[at] ?? 0, right[at])).join(GAP)}`.trimEnd())
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function cellText(value: string | number | null | undefined): string {
+  return value === null || value === undefined || value === '' ? '-' : String(value);
+}
+
+/** Pads to a width in characters, to the right side of the cell when `right`. */
+export function pad(text: string, width: number, right = false): string {
+  const blanks = ' '.repeat(Math.max(0, width - textWidth(text)));
+  return right ? blanks + text : text + blanks;
+}
+
+/** Characters, not UTF-16 units. Nothing that podwire prints is wider than one column. */
+export function textWidth(text: string): number {
+  return [...text].length;
+}
+
+/** Cut to a width, with an ellipsis in place of what was cut. */
+export function truncate(text: string, width: number): string {
+  return textWidth(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+/** `key:   value` lines with the values in one column, for a single thing such as `podwire status`. */
+export function renderFields(fields: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...fields.map(([name]) => textWidth(name)));
+  return fields.map(([name, value]) => `${pad(`${name}:`, width + 1)}${GAP}${value}\n`).join('');
+}

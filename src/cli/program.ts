@@ -1,0 +1,87 @@
+/**
+ * The command tree. Every command is wired here, in the order of `podwire --help`; what a command does is in
+ * its own file below commands/, and what only some of them need (the daemon, the demo, the kernel bindings)
+ * is loaded when they run.
+ */
+import { Command, type CommanderError } from 'commander';
+import { VERSION } from '../control/version.js';
+import { applyCommand } from './commands/apply.js';
+import { attachCommand } from './commands/attach.js';
+import { daemonCommand } from './commands/daemon.js';
+import { deleteCommand } from './commands/delete.js';
+import { demoCommand } from './commands/demo.js';
+import { detachCommand } from './commands/detach.js';
+import { doctorCommand } from './commands/doctor.js';
+import { dropsCommand } from './commands/drops.js';
+import { fdbCommand } from './commands/fdb.js';
+import { getCommand } from './commands/get.js';
+import { neighborsCommand } from './commands/neighbors.js';
+import { podsCommand } from './commands/pods.js';
+import { routesCommand } from './commands/routes.js';
+import { statsCommand } from './commands/stats.js';
+import { statusCommand } from './commands/status.js';
+import { addGlobalOptions } from './context.js';
+import { usage } from './errors.js';
+
+const COMMANDS = [
+  daemonCommand,
+  demoCommand,
+  attachCommand,
+  detachCommand,
+  applyCommand,
+  getCommand,
+  deleteCommand,
+  statusCommand,
+  podsCommand,
+  routesCommand,
+  fdbCommand,
+  neighborsCommand,
+  statsCommand,
+  dropsCommand,
+  doctorCommand,
+];
+
+export function buildProgram(): Command {
+  const program = new Command('podwire')
+    .description(
+      'A packet switch for containers, in user space: bridge, veth pair and router over TAP devices.',
+    )
+    .version(`podwire ${VERSION}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError(true)
+    .action(showHelp);
+  addGlobalOptions(program);
+  for (const make of COMMANDS) program.addCommand(make());
+  for (const command of [program, ...program.commands]) quiet(command);
+  return program;
+}
+
+/** `podwire` alone: the help, as an error, since nothing was asked for. */
+function showHelp(_options: unknown, command: Command): void {
+  const unknown = command.args[0];
+  if (unknown !== undefined) throw usage(`there is no command '${unknown}'; see podwire --help`);
+  command.outputHelp({ error: true });
+  process.exitCode = 2;
+}
+
+/** Errors become exceptions, and their text is ours. */
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  command.helpOption('-h, --help', 'print this help');
+  command.configureHelp({ showGlobalOptions: true });
+}
+
+/** What commander threw as an error of ours; undefined where it only printed a help or a version. */
+export function usageError(error: CommanderError, argv: readonly string[]): Error | undefined {
+  if (error.exitCode === 0) return undefined;
+  const text = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  return usage(`${text}; see ${helpFor(argv)}`);
+}
+
+function helpFor(argv: readonly string[]): string {
+  const names = buildProgram().commands.map((command) => command.name());
+  const command = argv.find((word) => names.includes(word));
+  return command === undefined ? 'podwire --help' : `podwire ${command} --help`;
+}
