@@ -14,9 +14,9 @@ import type { Change, Entry, Json, Listing, Store, Watch, WatchOptions } from '.
 const DEFAULT_HISTORY = 10_000;
 /** Of the file's layout. */
 const FORMAT = 1;
-/** MDB_MAGIC, in host byte order, behind the 16 bytes of the first page's header (lmdb.h). */
+/** MDB_MAGIC, in host byte order, behind the first page's header of 24 bytes (LMDB 1.0, struct MDB_meta). */
 const MAGIC = 0xbeefc0de;
-const MAGIC_AT = 16;
+const MAGIC_AT = 24;
 /** Past every key of a prefix: keys are printable. */
 const LAST = '\u{10ffff}';
 
