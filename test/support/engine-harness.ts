@@ -3,11 +3,11 @@
  * must hold whenever it rests.
  */
 import { expect } from 'vitest';
-import { type Total, TOTALS } from '../../src/dataplane/counters.js';
+import { TOTALS, type Total } from '../../src/dataplane/counters.js';
 import { OFFLOAD } from '../../src/dataplane/device.js';
 import { InMemoryDevice, type OffloadFacts, type TakenPacket } from '../../src/dataplane/devices/memory.js';
 import { DROP, DROP_REASONS, type DropReasonName } from '../../src/dataplane/drop-reasons.js';
-import { Engine } from '../../src/dataplane/engine.js';
+import { Engine, type EngineOptions } from '../../src/dataplane/engine.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import { wasmChecksum } from '../../src/wire/checksum-kernel.js';
@@ -18,6 +18,8 @@ export interface HarnessOptions {
   readonly slots?: number;
   /** Offloads by port number; a port that is not named has none. */
   readonly offloads?: Readonly<Record<number, number>>;
+  /** Without it the WebAssembly kernel. */
+  readonly checksum?: EngineOptions['checksum'];
 }
 
 export class EngineHarness {
@@ -29,7 +31,8 @@ export class EngineHarness {
     readonly snapshot: Snapshot,
     options: HarnessOptions = {},
   ) {
-    this.engine = new Engine({ slots: options.slots ?? 512, seed: 7, checksum: wasmChecksum });
+    const { slots = 512, checksum = wasmChecksum } = options;
+    this.engine = new Engine({ slots, seed: 7, checksum });
     for (const { id, name, mtu } of snapshot.ports) {
       const offloads = options.offloads?.[id] ?? 0;
       const device = new InMemoryDevice({ context: this.engine, port: id, name, mtu, offloads });
@@ -67,6 +70,15 @@ export class EngineHarness {
       return [reason, counts.reduce((sum, count) => sum + count, 0)];
     });
     return Object.fromEntries(entries.filter(([, count]) => count > 0));
+  }
+
+  /** The same by port; ports without drops are left out. */
+  dropsByPort(): Record<string, Partial<Record<DropReasonName, number>>> {
+    const ports = [...this.devices.keys()].map((port): [string, Partial<Record<DropReasonName, number>>] => {
+      const counts = DROP_REASONS.map((reason) => [reason, this.drops(port, reason)] as const);
+      return [String(port), Object.fromEntries(counts.filter(([, count]) => count > 0))];
+    });
+    return Object.fromEntries(ports.filter(([, drops]) => Object.keys(drops).length > 0));
   }
 
   totals(): Record<Total, number> {
