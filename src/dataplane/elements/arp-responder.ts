@@ -49,7 +49,7 @@ export class ArpResponder implements Element {
     const at = pool.at[slot];
     arp.turnIntoReply(pool.view, l3, found.hi, found.lo);
     ethernet.turnAround(pool.view, at, found.hi, found.lo);
-    pool.flags[slot] |= PACKET.ORIGINATED;
+    pool.flags[slot] = PACKET.ORIGINATED;
     pool.egress[slot] = pool.port[slot];
     counters.consumed();
     counters.originated();
@@ -72,6 +72,8 @@ export class ArpResponder implements Element {
     if (tables.ports.guard[port] === 1 || sender === 0) return;
     if (tables.neighbours.lookup4(domain, sender) >= 0) return;
     const hi = arp.senderMacHi(pool.view, l3);
+    // RFC 1812 section 3.3.2: no host has a group address.
+    if (ethernet.isMulticastHi(hi)) return;
     learned.learnIpv4(domain, sender, hi, arp.senderMacLo(pool.view, l3), port, now);
   }
 }

@@ -152,6 +152,7 @@ export class NdResponder implements Element {
     if (link < 0 || ipv6.isUnspecified(view, address)) return;
     if (this.isConfigured(pool.domain[slot], address)) return;
     const hi = nd.linkLayerHi(view, link);
+    if (ethernet.isMulticastHi(hi)) return;
     learned.learnIpv6(pool.domain[slot], view, address, hi, nd.linkLayerLo(view, link), port, now);
   }
 
