@@ -15,6 +15,7 @@
  * Results are int32, never uint32: a number above 2^31 - 1 that crosses a call which V8 does not inline is
  * boxed on the heap, an int32 never is. Use `hash & mask`, not `hash % n`.
  */
+import { requireInteger } from './table-error.js';
 
 /** A bijection of 32-bit words with low bias ("lowbias32", Chris Wellons, hash-prospector). Returns int32. */
 export function mix32(word: number): number {
@@ -57,22 +58,21 @@ export class KeyedHash {
   private readonly b4: number;
   private readonly offset: number;
 
-  /** `seed`: a non-negative safe integer; secret and random where keys come from packets. */
+  /** `seed`: 0..2^53 - 1; secret and random where keys come from packets. Throws TABLE_INVALID. */
   constructor(readonly seed: number) {
-    [this.a0, this.b0, this.a1, this.b1, this.a2, this.b2, this.a3, this.b3, this.a4, this.b4, this.offset] =
-      expand(seed) as unknown as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
+    requireInteger('hash seed', seed, 0, Number.MAX_SAFE_INTEGER);
+    const keys = expand(seed);
+    this.a0 = keys[0];
+    this.b0 = keys[1];
+    this.a1 = keys[2];
+    this.b1 = keys[3];
+    this.a2 = keys[4];
+    this.b2 = keys[5];
+    this.a3 = keys[6];
+    this.b3 = keys[7];
+    this.a4 = keys[8];
+    this.b4 = keys[9];
+    this.offset = keys[10];
   }
 
   /** Words may be given as int32 or uint32; both name the same key. Returns int32, as do all of these. */
