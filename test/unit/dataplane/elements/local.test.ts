@@ -243,8 +243,8 @@ const ERROR = bytes(`
   `);
 // scapy: toGw/IP(src='10.0.0.2',dst='10.0.0.1')/ICMP(type=13)
 const TIMESTAMP = bytes(`
-    02000000000102000a00000208004500002800010000400166d20a0000020a0000010d00fa610000000000e651f900e6
-    51f900e651f9
+    02000000000102000a00000208004500002800010000400166d20a0000020a0000010d009a970000000000f071dd00f0
+    71dd00f071dd
   `);
 // scapy: toGw/IPv6(src='fd00::2',dst='fd00::1')/ICMPv6EchoReply()
 const REPLY_6 = bytes(`
@@ -338,12 +338,16 @@ describe('Local', () => {
     ['verified', PACKET.CHECKSUM_VALID],
     ['partial', PACKET.PARTIAL_CHECKSUM],
   ])('believes a checksum that is %s, and answers with a right one', (_, flag) => {
-    const trusted = (slot: number) => {
+    const trusted = (start: number) => (slot: number) => {
       fixture.pool.flags[slot] |= flag;
-      fixture.pool.checksumStart[slot] = 34;
+      fixture.pool.checksumStart[slot] = start;
       fixture.pool.checksumOffset[slot] = 2;
     };
-    fixture.run(element, fixture.receive(BAD_PING, 1, trusted), fixture.receive(BAD_PING_6, 1, trusted));
+    fixture.run(
+      element,
+      fixture.receive(BAD_PING, 1, trusted(34)),
+      fixture.receive(BAD_PING_6, 1, trusted(54)),
+    );
     expect(fixture.send(outputs.answer)).toEqual([hex(GOOD_PONG), hex(GOOD_PONG_6)]);
     expect(fixture.pool.flags[0] & PACKET.PARTIAL_CHECKSUM).toBe(0);
     fixture.expectBalance();
