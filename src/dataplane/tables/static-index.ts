@@ -72,7 +72,7 @@ export function buildStaticIndex(
   for (let i = 0; i < count; i++) {
     const record = next[hashAt(hash, keys, words, i) & (buckets - 1)]++;
     order[record] = i;
-    sorted.set(keys.subarray(i * words, (i + 1) * words), record * words);
+    for (let w = 0; w < words; w++) sorted[record * words + w] = keys[i * words + w];
   }
   const data: StaticIndexData = { seed, words, starts, keys: sorted };
   rejectDuplicates(data, order, describe);

@@ -33,9 +33,15 @@ export interface StaticNeighboursData {
   readonly targets: Int32Array;
 }
 
-function describe(entry: StaticNeighbour): string {
-  const hex = Array.from(entry.words, (word) => (word >>> 0).toString(16).padStart(8, '0'));
-  return `neighbour 0x${hex.join('')} in domain ${entry.domain}`;
+const TARGET_WORDS = 4;
+
+function describe({ family, words, domain }: StaticNeighbour): string {
+  const groups = Array.from(words).flatMap((word) => [word >>> 16, word & 0xffff]);
+  const address =
+    family === 4
+      ? groups.flatMap((group) => [group >>> 8, group & 255]).join('.')
+      : groups.map((group) => group.toString(16)).join(':');
+  return `neighbour ${address} in domain ${domain}`;
 }
 
 function validate(entry: StaticNeighbour): void {
@@ -54,7 +60,11 @@ function buildFamily(
   words: KeyWords,
   seed: number,
 ): { data: StaticIndexData; sorted: StaticNeighbour[] } {
-  const keys = Int32Array.from(entries.flatMap((entry) => [entry.domain, ...Array.from(entry.words)]));
+  const keys = new Int32Array(words * entries.length);
+  entries.forEach((entry, i) => {
+    keys[words * i] = entry.domain;
+    for (let w = 1; w < words; w++) keys[words * i + w] = entry.words[w - 1];
+  });
   const { data, order } = buildStaticIndex(keys, words, seed, (at) => describe(entries[at]));
   return { data, sorted: Array.from(order, (at) => entries[at]) };
 }
@@ -85,12 +95,14 @@ export class StaticNeighbours {
       5,
       seed,
     );
-    const sorted = [...family4.sorted, ...family6.sorted];
-    return new StaticNeighbours({
-      index4: family4.data,
-      index6: family6.data,
-      targets: Int32Array.from(sorted.flatMap(({ hi, lo, port }) => [hi, lo, port, 0])),
+    const sorted = family4.sorted.concat(family6.sorted);
+    const targets = new Int32Array(TARGET_WORDS * sorted.length);
+    sorted.forEach(({ hi, lo, port }, i) => {
+      targets[TARGET_WORDS * i] = hi;
+      targets[TARGET_WORDS * i + 1] = lo;
+      targets[TARGET_WORDS * i + 2] = port;
     });
+    return new StaticNeighbours({ index4: family4.data, index6: family6.data, targets });
   }
 
   /** Wraps what `build` made, here or in another thread. */
@@ -115,15 +127,15 @@ export class StaticNeighbours {
 
   /** The first two octets of the MAC. */
   macHi(index: number): number {
-    return this.targets[4 * index];
+    return this.targets[TARGET_WORDS * index];
   }
 
   /** The last four octets of the MAC, as uint32. */
   macLo(index: number): number {
-    return this.targets[4 * index + 1] >>> 0;
+    return this.targets[TARGET_WORDS * index + 1] >>> 0;
   }
 
   port(index: number): number {
-    return this.targets[4 * index + 2];
+    return this.targets[TARGET_WORDS * index + 2];
   }
 }

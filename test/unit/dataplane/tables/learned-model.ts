@@ -212,6 +212,6 @@ export function holdsAgainstModel(create: (bounds: Bounds) => Subject): void {
       while (subject.sweep(now + AGEING, 3) > 0) expect(subject.size).toBeLessThan(capacity);
       expect(subject.size).toBe(0);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 }
