@@ -223,6 +223,21 @@ const PROTOCOL_6_ERROR = bytes(`
 const PARTIAL = bytes(`
     02000000000102000a00000208004500001f000500000111a4c60a0000020a00010280e8829a000b1520686f70
   `);
+// Two datagrams in one packet, to be segmented: a quote of all of it that has no checksum yet.
+// scapy: toGw/IP(src='10.0.0.2',dst='10.0.1.2',ttl=1)/UDP(sport=1,dport=2,chksum=0x1234)/
+//        (b'0123456789abcdef'*6)
+const USO = bytes(`
+    02000000000102000a00000208004500007c000100000111a46d0a0000020a0001020001000200681234303132333435
+    363738396162636465663031323334353637383961626364656630313233343536373839616263646566303132333435
+    363738396162636465663031323334353637383961626364656630313233343536373839616263646566
+  `);
+// scapy: error('10.0.0.1')/ICMP(type=11,code=0)/bytes(USO[IP])
+const USO_ERROR = bytes(`
+    02000a000002020000000001080045c0009800004000400125a30a0000010a0000020b00c715000000004500007c0001
+    00000111a46d0a0000020a00010200010002006812343031323334353637383961626364656630313233343536373839
+    616263646566303132333435363738396162636465663031323334353637383961626364656630313233343536373839
+    61626364656630313233343536373839616263646566
+  `);
 
 // Packets about which there is no error, and by which of the RFCs.
 // scapy: toGw/IP(src='10.0.0.2',dst='10.0.1.2')/ICMP(type=3,code=1)/bytes(IP()/UDP())
@@ -390,6 +405,20 @@ describe('IcmpError', () => {
         fixture.pool.checksumOffset[slot] = 6;
       });
       expect(errors).toEqual([hex(EXPIRED_ERROR)]);
+    });
+
+    it('leaves a partial checksum alone where the packet is cut, or is to be segmented', () => {
+      const { pool } = fixture;
+      const partial = (offset: number, gsoType: number) => (slot: number) => {
+        pool.flags[slot] |= PACKET.PARTIAL_CHECKSUM;
+        pool.checksumStart[slot] = 34;
+        pool.checksumOffset[slot] = offset;
+        pool.gsoType[slot] = gsoType;
+        pool.gsoSize[slot] = 48;
+        pool.info[slot] = 1400;
+      };
+      expect(errorsAbout(BIG, ICMP_ERRORS.tooBig, partial(16, GSO.NONE))).toEqual([hex(BIG_ERROR)]);
+      expect(errorsAbout(USO, ICMP_ERRORS.expired, partial(6, GSO.UDP_L4))).toEqual([hex(USO_ERROR)]);
     });
 
     it('quotes the first octets of a GSO packet, as they are', () => {

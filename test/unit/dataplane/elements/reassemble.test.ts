@@ -183,6 +183,8 @@ const FIRST_OF = bytes(`
     02000000000102000a00000208004500002400002000400146d70a0000020a000001000102030405060708090a0b0c0d
     0e0f
   `);
+// scapy: toGw/IP(src='10.0.0.2',dst='10.0.0.1',id=0,proto=1,frag=2)/data[:8]
+const LAST_OF = bytes(`02000000000102000a00000208004500001c00000002400166dd0a0000020a0000010001020304050607`);
 
 let fixture: RouterFixture;
 let element: Reassemble;
@@ -200,9 +202,17 @@ function take(frames: Uint8Array[], port = 1): void {
   for (const frame of frames) fixture.run(element, fixture.receive(frame, port));
 }
 
-/** A first fragment of another datagram each time. */
+/** The first of two fragments, of another datagram each time. */
 function firstOf(id: number): Uint8Array {
-  const frame = FIRST_OF.slice();
+  return withId(FIRST_OF, id);
+}
+
+function lastOf(id: number): Uint8Array {
+  return withId(LAST_OF, id);
+}
+
+function withId(fragment: Uint8Array, id: number): Uint8Array {
+  const frame = fragment.slice();
   new DataView(frame.buffer).setUint16(18, id);
   return frame;
 }
@@ -408,13 +418,16 @@ describe('Reassemble', () => {
       fixture.expectBalance(16);
     });
 
-    it('displace the oldest of the same port, not one that it still adds to', () => {
+    it('displace the oldest of the same port', () => {
       take([firstOf(1), firstOf(2)]);
       for (let id = 100; id < 115; id++) take([firstOf(id)]);
-      expect(element.held).toBe(16);
-      // Datagram 2 is still there: the repeated fragment is dropped alone, and opens nothing.
-      take([firstOf(2)]);
-      expect([element.held, fixture.drops('reassembly')]).toEqual([16, 2]);
+      expect([element.held, fixture.drops('reassembly')]).toEqual([16, 1]);
+      take([lastOf(1)]);
+      expect([local.count, fixture.drops('reassembly')]).toEqual([0, 2]);
+      take([lastOf(100), lastOf(2)]);
+      expect([local.count, fixture.drops('reassembly')]).toEqual([1, 2]);
+      fixture.send(local);
+      fixture.expectBalance(16);
     });
 
     it('from many ports hold 64 slots, and a port that had none gets one', () => {
