@@ -32,7 +32,7 @@ export class ApiClient {
    */
   async send<T>(method: Method, path: string, body?: unknown): Promise<Answer<T>> {
     const message = await this.#exchange(method, path, body === undefined ? '' : JSON.stringify(body));
-    const text = await readAll(message);
+    const text = await readAll(message, this.socket);
     const answer = parse(text, this.socket);
     const status = message.statusCode ?? 0;
     if (status >= 400) throw refusal(answer, status);
@@ -59,9 +59,13 @@ export class ApiClient {
   }
 }
 
-async function readAll(message: IncomingMessage): Promise<string> {
+async function readAll(message: IncomingMessage, socket: string): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of message) parts.push(part as Buffer);
+  try {
+    for await (const part of message) parts.push(part as Buffer);
+  } catch (error) {
+    throw unreachable(error as Error, socket);
+  }
   return Buffer.concat(parts).toString('utf8');
 }
 

@@ -23,8 +23,8 @@ interface GlobalOptions {
 /** Adds the options that stand before or after any command. */
 export function addGlobalOptions(program: Command): void {
   program
-    .option('--socket <PATH>', `the daemon's unix socket (PODWIRE_SOCKET; default ${DEFAULT_SOCKET})`)
-    .option('-o, --output <FORMAT>', 'table or json; for get also wide and yaml');
+    .option('--socket <PATH>', `the daemon's unix socket (PODWIRE_SOCKET; default: ${DEFAULT_SOCKET})`)
+    .option('-o, --output <FORMAT>', 'table or json; get and pods have wide and yaml too');
 }
 
 /** The socket: option, environment, default. */

@@ -13,7 +13,12 @@ export async function run(argv: readonly string[]): Promise<void> {
     await buildProgram().parseAsync(argv, { from: 'user' });
   } catch (thrown) {
     const error = thrown instanceof CommanderError ? usageError(thrown, argv) : thrown;
-    process.exitCode = error === undefined ? ExitStatus.DONE : exitStatusOf(error);
+    process.exitCode = error === undefined ? helpStatus(thrown) : exitStatusOf(error);
     if (error !== undefined) process.stderr.write(`${errorLine(error)}\n`);
   }
+}
+
+/** A help that was asked for is what was wanted; one for want of a command is not. */
+function helpStatus(thrown: unknown): ExitStatus {
+  return thrown instanceof CommanderError && thrown.exitCode === 0 ? ExitStatus.DONE : ExitStatus.USAGE;
 }

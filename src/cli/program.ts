@@ -21,7 +21,7 @@ import { routesCommand } from './commands/routes.js';
 import { statsCommand } from './commands/stats.js';
 import { statusCommand } from './commands/status.js';
 import { addGlobalOptions } from './context.js';
-import { usage } from './errors.js';
+import { type CliError, usage } from './errors.js';
 
 const COMMANDS = [
   daemonCommand,
@@ -50,20 +50,11 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
-    .showSuggestionAfterError(true)
-    .action(showHelp);
+    .showSuggestionAfterError(true);
   addGlobalOptions(program);
   for (const make of COMMANDS) program.addCommand(make());
   for (const command of [program, ...program.commands]) quiet(command);
   return program;
-}
-
-/** `podwire` alone: the help, as an error, since nothing was asked for. */
-function showHelp(_options: unknown, command: Command): void {
-  const unknown = command.args[0];
-  if (unknown !== undefined) throw usage(`there is no command '${unknown}'; see podwire --help`);
-  command.outputHelp({ error: true });
-  process.exitCode = 2;
 }
 
 /** Errors become exceptions, and their text is ours. */
@@ -73,10 +64,16 @@ function quiet(command: Command): void {
   command.configureHelp({ showGlobalOptions: true });
 }
 
-/** What commander threw as an error of ours; undefined where it only printed a help or a version. */
-export function usageError(error: CommanderError, argv: readonly string[]): Error | undefined {
-  if (error.exitCode === 0) return undefined;
-  const text = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+/**
+ * What commander threw as an error of ours; undefined where it printed a help or a version, also the help for
+ * a command line without a command.
+ */
+export function usageError(error: CommanderError, argv: readonly string[]): CliError | undefined {
+  if (error.exitCode === 0 || error.code === 'commander.help') return undefined;
+  const text = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
   return usage(`${text}; see ${helpFor(argv)}`);
 }
 

@@ -10,11 +10,11 @@ import { podPath } from '../paths.js';
 
 interface AttachOptions {
   readonly netns: string;
-  readonly namespace: string;
+  readonly namespace?: string;
   readonly ifname?: string;
   readonly network?: string;
-  readonly label: string[];
-  readonly ip: string[];
+  readonly label?: string[];
+  readonly ip?: string[];
   readonly publish?: string[];
 }
 
@@ -23,11 +23,11 @@ export function attachCommand(): Command {
     .description("give a pod's network namespace an interface of the switch")
     .argument('<POD>', "the pod's name")
     .requiredOption('--netns <NAME|PATH>', 'its network namespace: a name of ip netns, or an absolute path')
-    .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under', 'default')
-    .option('--ifname <NAME>', 'name of the interface in the pod (default eth0)')
-    .option('--network <NETWORK>', 'the network to attach to (default default)')
-    .option('--label <K=V>', 'label of the pod; may be repeated', collect, [])
-    .option('--ip <ADDR>', 'fixed address, one of each family at most; may be repeated', collect, [])
+    .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under (default: default)')
+    .option('--ifname <NAME>', 'name of the interface in the pod (default: eth0)')
+    .option('--network <NETWORK>', 'the network to attach to (default: default)')
+    .option('--label <K=V>', 'label of the pod; may be repeated', collect)
+    .option('--ip <ADDR>', 'fixed address, one of each family at most; may be repeated', collect)
     .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
     .action(async (pod: string, options: AttachOptions, self: Command) => {
       outputFormat(self, ['json']);
@@ -48,8 +48,8 @@ export function attachRequest(options: AttachOptions): AttachRequest {
     netns: absolutePath(options.netns),
     ...(options.ifname === undefined ? {} : { ifname: options.ifname }),
     ...(options.network === undefined ? {} : { network: options.network }),
-    ...(options.label.length === 0 ? {} : { labels: parseLabels(options.label) }),
-    ...(options.ip.length === 0 ? {} : { ips: options.ip }),
+    ...(options.label === undefined ? {} : { labels: parseLabels(options.label) }),
+    ...(options.ip === undefined ? {} : { ips: options.ip }),
   };
 }
 

@@ -15,7 +15,7 @@ export function daemonCommand(): Command {
   const command = new Command('daemon').description('run the switch on this node');
   for (const { name, value, help, default: fallback } of DAEMON_OPTIONS) {
     if (name === 'socket') continue; // one of the options of every command
-    command.option(`--${name} <${value}>`, fallback === undefined ? help : `${help} (default ${fallback})`);
+    command.option(`--${name} <${value}>`, fallback === undefined ? help : `${help} (default: ${fallback})`);
   }
   return command
     .option('--config <FILE>', 'YAML file with the same names')

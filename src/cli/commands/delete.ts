@@ -24,7 +24,7 @@ export function deleteCommand(): Command {
     .argument('[KIND]', 'network or pod, also in the plural or short: net, po')
     .argument('[NAME]', 'which one')
     .option('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
-    .option('-n, --namespace <NAMESPACE>', 'namespace of the pod (default default)')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of the pod (default: default)')
     .option('--ignore-not-found', 'what does not exist is no error')
     .action(
       async (kind: string | undefined, name: string | undefined, options: DeleteOptions, self: Command) => {

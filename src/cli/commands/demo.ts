@@ -5,9 +5,9 @@ import { unsupportedFlag, usage } from '../errors.js';
 import { counted } from '../output/units.js';
 
 interface DemoFlags {
-  readonly nodes: string;
-  readonly pods: string;
-  readonly io: string;
+  readonly nodes?: string;
+  readonly pods?: string;
+  readonly io?: string;
   readonly keep?: boolean;
   readonly clean?: boolean;
   readonly json?: boolean;
@@ -18,14 +18,16 @@ const IO_CHOICES = ['auto', 'uring', 'poll'];
 export function demoCommand(): Command {
   return new Command('demo')
     .description('see it work: pods in namespaces of their own, every feature checked, all removed again')
-    .option('--nodes <N>', 'nodes; this version knows one', '1')
-    .option('--pods <N>', 'pods', '3')
-    .option('--io <HOW>', 'packet I/O of the switch: auto, uring or poll', 'auto')
+    .option('--nodes <N>', 'nodes; this version knows one (default: 1)')
+    .option('--pods <N>', 'pods (default: 3)')
+    .option('--io <HOW>', 'packet I/O of the switch: auto, uring or poll (default: auto)')
     .option('--keep', 'leave it running afterwards, to look around')
     .option('--clean', 'remove what --keep, or a demo that was killed, has left')
     .option('--json', 'print one JSON object: ok, checks, figures')
     .action(async (flags: DemoFlags, self: Command) => {
       refuseOutputFormat(self);
+      if (self.optsWithGlobals().socket !== undefined)
+        throw usage("--socket: the demo's daemon has one of its own");
       const { checkPrerequisites } = await import('../demo/prerequisites.js');
       const options = await demoOptions(flags);
       checkPrerequisites();
@@ -36,12 +38,13 @@ export function demoCommand(): Command {
 
 async function demoOptions(flags: DemoFlags) {
   const { MAX_PODS } = await import('../demo/stage.js');
-  const nodes = wholeNumber('--nodes', flags.nodes, 1, Number.MAX_SAFE_INTEGER);
+  const { io = 'auto', pods = '3' } = flags;
+  const nodes = wholeNumber('--nodes', flags.nodes ?? '1', 1, Number.MAX_SAFE_INTEGER);
   if (nodes > 1)
     throw unsupportedFlag('--nodes', `this version of podwire runs on one node, not on ${nodes}`);
-  if (!IO_CHOICES.includes(flags.io)) throw usage(`--io ${flags.io}: must be ${IO_CHOICES.join(', ')}`);
+  if (!IO_CHOICES.includes(io)) throw usage(`--io ${io}: must be ${IO_CHOICES.join(', ')}`);
   if (flags.clean && flags.keep) throw usage('--clean and --keep contradict each other');
-  return { pods: wholeNumber('--pods', flags.pods, 2, MAX_PODS), io: flags.io, keep: flags.keep ?? false };
+  return { pods: wholeNumber('--pods', pods, 2, MAX_PODS), io, keep: flags.keep ?? false };
 }
 
 function wholeNumber(flag: string, text: string, least: number, most: number): number {

@@ -8,8 +8,8 @@ export function detachCommand(): Command {
   return new Command('detach')
     .description("take a pod's interface away and free its addresses")
     .argument('<POD>', "the pod's name")
-    .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under', 'default')
-    .action(async (pod: string, options: { namespace: string }, self: Command) => {
+    .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under (default: default)')
+    .action(async (pod: string, options: { namespace?: string }, self: Command) => {
       const format = outputFormat(self, ['table', 'json']);
       const path = `${podPath(options.namespace, pod)}/detach`;
       const { body } = await clientFor(self).send<DetachAnswer>('POST', path);

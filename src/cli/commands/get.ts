@@ -25,7 +25,7 @@ export function getCommand(): Command {
     .description('resources: networks, pods')
     .argument('<KIND>', 'network or pod, also in the plural or short: net, po')
     .argument('[NAME]', 'one of them')
-    .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default default)')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default: default)')
     .option('-A, --all-namespaces', 'pods of all namespaces')
     .action(async (word: string, name: string | undefined, options: GetOptions, self: Command) => {
       const format = outputFormat(self, ['table', 'json', 'wide', 'yaml']);

@@ -24,7 +24,7 @@ function checkCapabilities(): void {
   throw failure(
     'PRIVILEGE',
     `the demo makes network namespaces and TAP devices and lacks ${missing.join(', ')}; ` +
-      `run it as root: sudo ${programName()} demo (in a container: docker run --privileged)`,
+      `run it as root: sudo env "PATH=$PATH" ${programName()} demo (in a container: docker run --privileged)`,
   );
 }
 

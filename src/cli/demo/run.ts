@@ -6,6 +6,7 @@ import { CliError, failure } from '../errors.js';
 import { counted } from '../output/units.js';
 import type { Check, CheckResult } from './check.js';
 import { allChecks } from './checks/all.js';
+import { SETUP_CHECKS } from './checks/setup.js';
 import type { Figures } from './figures.js';
 import { Interruption } from './interruption.js';
 import { Stage, type StageOptions } from './stage.js';
@@ -74,7 +75,8 @@ function title(stage: Stage): string {
 
 /** Whether there is something worth keeping. */
 function isUp(results: readonly CheckResult[]): boolean {
-  return results.slice(0, 3).every(({ ok }) => ok) && results.length > 3;
+  const setUp = results.slice(0, SETUP_CHECKS.length);
+  return results.length > setUp.length && setUp.every(({ ok }) => ok);
 }
 
 async function runCheck(
@@ -99,7 +101,7 @@ async function runCheck(
 }
 
 function explain(error: unknown): string {
-  if (error instanceof CliError) return `${error.code}: ${error.message}`;
+  if (error instanceof CliError && error.code !== 'DEMO_FAILED') return `${error.code}: ${error.message}`;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -4,9 +4,10 @@
  *     ┌───────┐  ┌───────┐  ┌───────┐   namespaces podwire-demo-PID-NAME,
  *     │  web  │  │  db   │  │ cache │   a probe process in each
  *     └──┬────┘  └──┬────┘  └──┬────┘
- *        │ 10.244.0.0/24       │ 10.244.1.0/24      and an IPv6 subnet with each
+ *        │ 10.80.0.0/24        │ 10.81.0.0/24       and an IPv6 subnet with each
  *     ┌──┴──────────┴──────────┴────┐
- *     │ podwire daemon, podwire0    │   namespace podwire-demo-PID-node
+ *     │ podwire daemon              │   namespace podwire-demo-PID-node
+ *     │ podwire0 10.244.0.2         │
  *     └─────────────────────────────┘
  *
  * Made step by step, each step a check of the demo; taken down as a whole, from whichever state it is in.
@@ -14,18 +15,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttachAnswer, StatusAnswer } from '../../control/api/types.js';
+import type { AttachAnswer, Network, StatusAnswer } from '../../control/api/types.js';
 import { namespacePath } from '../../linux/netns.js';
 import { DEMO_PREFIX, deleteNamespaces, makeNamespaces } from './namespaces.js';
 import { ProbeProcess } from './probe-process.js';
 import { SwitchProcess } from './switch-process.js';
 
-/** Two subnets of each family: pods of one are bridged to each other, to the other they are routed. */
+/** The pods' network: two subnets of each family. Pods of one are bridged, to the other they are routed. */
+export const NETWORK = 'demo';
 export const SUBNETS = [
-  ['10.244.0.0/24', 'fd00:10:244::/64'],
-  ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+  ['10.80.0.0/24', 'fd00:10:80::/64'],
+  ['10.81.0.0/24', 'fd00:10:81::/64'],
 ] as const;
-const SECOND_SUBNET_HOST = 10;
 
 const POD_NAMES = ['web', 'db', 'cache', 'api', 'queue', 'mail', 'auth', 'search'];
 export const MAX_PODS = POD_NAMES.length;
@@ -60,7 +61,6 @@ export class Stage {
     this.switch = new SwitchProcess({
       netns: this.nodeNamespace,
       directory: this.directory,
-      podCidrs: SUBNETS.flat(),
       io: options.io,
     });
   }
@@ -99,10 +99,22 @@ export class Stage {
     this.#status = await this.switch.start();
   }
 
+  /** The network of the pods, as `podwire apply` would make it. */
+  async makeNetwork(): Promise<Network> {
+    const { body } = await this.switch.api.send<Network>('PUT', `/v1/networks/${NETWORK}`, {
+      apiVersion: 'podwire.dev/v1',
+      kind: 'Network',
+      metadata: { name: NETWORK },
+      spec: { mode: 'routed', cidrs: SUBNETS.flat() },
+    });
+    return body;
+  }
+
   async attach(pod: Pod): Promise<AttachAnswer> {
     const path = `/v1/pods/default/${pod.name}/attach`;
     const ips = pod.subnet === 1 ? secondSubnetAddresses(this.pods.indexOf(pod)) : undefined;
-    const request = { netns: namespacePath(pod.netns), ...(ips === undefined ? {} : { ips }) };
+    const netns = namespacePath(pod.netns);
+    const request = { netns, network: NETWORK, ...(ips === undefined ? {} : { ips }) };
     const { body } = await this.switch.api.send<AttachAnswer>('POST', path, request);
     pod.attached = body;
     return body;
@@ -139,8 +151,8 @@ export class Stage {
 
 /** Fixed addresses put a pod into the second subnet; without them it would get one of the first. */
 function secondSubnetAddresses(index: number): string[] {
-  const host = SECOND_SUBNET_HOST + index;
-  return [`10.244.1.${host}`, `fd00:10:244:1::${host.toString(16)}`];
+  const host = 10 + index;
+  return [`10.81.0.${host}`, `fd00:10:81::${host}`];
 }
 
 function addressOf(addresses: readonly string[], family: 4 | 6, whose: string): string {

@@ -20,7 +20,6 @@ export interface SwitchOptions {
   readonly netns: string;
   /** A directory for data, socket and log. */
   readonly directory: string;
-  readonly podCidrs: readonly string[];
   readonly io: string;
 }
 
@@ -57,10 +56,10 @@ export class SwitchProcess {
   }
 
   #words(): string[] {
-    const { directory, podCidrs, io } = this.options;
+    const { directory, io } = this.options;
     return [
       ...[PROGRAM, 'daemon', '--name', 'demo', '--data', join(directory, 'data')],
-      ...['--socket', this.socket, '--pod-cidr', podCidrs.join(','), '--mtu', '1500', '--io', io],
+      ...['--socket', this.socket, '--io', io],
     ];
   }
 
@@ -81,7 +80,8 @@ export class SwitchProcess {
   /** The daemon's error, or else the last line of its log. */
   lastWords(): string {
     const lines = readFileSync(this.logFile, 'utf8').trim().split('\n');
-    return lines.findLast((line) => line.startsWith('error: ')) ?? lines.at(-1) ?? '';
+    const error = lines.findLast((line) => line.startsWith('error: '));
+    return error?.slice('error: '.length) ?? lines.at(-1) ?? '';
   }
 
   #isGone(): boolean {

@@ -4,8 +4,12 @@
  */
 let action: () => void = endQuietly;
 
-/** Installed once, by the entry of the command line. */
+let isWatching = false;
+
+/** For the entry of the command line; once is enough. */
 export function watchOutput(): void {
+  if (isWatching) return;
+  isWatching = true;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

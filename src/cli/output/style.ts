@@ -1,5 +1,7 @@
-/** Colours, only where somebody sees them: on a terminal, without NO_COLOR (no-color.org). */
-import { styleText } from 'node:util';
+/**
+ * Colours, only where somebody sees them: on a terminal, without NO_COLOR (no-color.org). Not util.styleText,
+ * which looks at standard output whatever stream it is for.
+ */
 
 export type Style = (text: string) => string;
 
@@ -13,12 +15,13 @@ export interface Palette {
 
 const PLAIN: Palette = { good: same, bad: same, warn: same, dim: same, bold: same };
 
+/** SGR parameters (ECMA-48 section 8.3.117): on and off. */
 const COLOURED: Palette = {
-  good: (text) => styleText('green', text),
-  bad: (text) => styleText('red', text),
-  warn: (text) => styleText('yellow', text),
-  dim: (text) => styleText('dim', text),
-  bold: (text) => styleText('bold', text),
+  good: sgr(32, 39),
+  bad: sgr(31, 39),
+  warn: sgr(33, 39),
+  dim: sgr(2, 22),
+  bold: sgr(1, 22),
 };
 
 export function paletteFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Palette {
@@ -27,4 +30,8 @@ export function paletteFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv =
 
 function same(text: string): string {
   return text;
+}
+
+function sgr(on: number, off: number): Style {
+  return (text) => `\x1b[${on}m${text}\x1b[${off}m`;
 }

@@ -1,12 +1,11 @@
 /** What the switch says about packets that it cannot forward. */
 import { type Check, type CheckContext, expect, forBothFamilies } from '../check.js';
-import { SUBNETS } from '../stage.js';
 
 const TIMEOUT_MS = 700;
 /** For documentation only (RFC 5737, RFC 3849), so in nobody's routing table. */
 const NOWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
-/** In a subnet that the switch routes to; nobody needs to be there, the packet does not get so far. */
-const BEYOND_GATEWAY = { 4: '10.244.1.200', 6: `${SUBNETS[1][1].replace('/64', '')}c8` } as const;
+/** In the second subnet; nobody needs to be there, the packet does not get so far. */
+const BEYOND_GATEWAY = { 4: '10.81.0.200', 6: 'fd00:10:81::200' } as const;
 
 export const ICMP_ERROR_CHECKS: readonly Check[] = [
   ...forBothFamilies('time exceeded at TTL 1', timeExceeded),

@@ -40,12 +40,11 @@ export function podPairs(stage: Stage, family: 4 | 6): Route[] {
 }
 
 function toGateway(stage: Stage, family: 4 | 6): Route[] {
-  const routes = stage.pods.map((pod) => ({
+  return stage.pods.map((pod) => ({
     from: pod.probe,
     to: 'the gateway',
     target: stage.gateway(pod, family),
   }));
-  return [...routes, { from: stage.node, to: 'the gateway', target: routes[0]!.target }];
 }
 
 function toNode(stage: Stage, family: 4 | 6): Route[] {

@@ -21,6 +21,14 @@ export const SETUP_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'network with two subnets',
+    fatal: true,
+    run: async ({ stage }) => {
+      const { spec, status } = await stage.makeNetwork();
+      return `${spec.cidrs.join(', ')}; gateways ${status?.gateways.join(', ')}`;
+    },
+  },
+  {
     name: 'pods attached',
     fatal: true,
     run: async ({ stage, progress }) => {

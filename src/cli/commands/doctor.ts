@@ -1,0 +1,55 @@
+/** `podwire doctor`: is this machine ready for podwire? Exit status 1 where something required is missing. */
+import { Command } from 'commander';
+import { DAEMON_OPTIONS } from '../../control/options.js';
+import { clientFor, outputFormat, print, printJson } from '../context.js';
+import type { Finding } from '../doctor/finding.js';
+import { failure } from '../errors.js';
+import { type Palette, paletteFor } from '../output/style.js';
+import { pad } from '../output/table.js';
+import { counted } from '../output/units.js';
+import { wrap } from '../output/wrap.js';
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('check this machine for what podwire needs, and say what to do')
+    .action(async (_options: unknown, self: Command) => {
+      const format = outputFormat(self, ['table', 'json']);
+      const { examine } = await import('../doctor/examine.js');
+      const findings = await examine(clientFor(self), defaultClusterCidrs());
+      const missing = findings.filter(({ state }) => state === 'failed');
+      if (format === 'json') printJson({ ok: missing.length === 0, checks: findings });
+      else print(renderFindings(findings, paletteFor(process.stdout), process.stdout.columns || 120));
+      if (missing.length > 0) throw failure('DOCTOR_FAILED', failureText(missing));
+    });
+}
+
+function defaultClusterCidrs(): string[] {
+  return DAEMON_OPTIONS.find(({ name }) => name === 'cluster-cidr')?.default?.split(',') ?? [];
+}
+
+function failureText(missing: readonly Finding[]): string {
+  const names = missing.map(({ name }) => name).join(', ');
+  return `${counted(missing.length, 'requirement')} of podwire not met: ${names}; the report says what to do`;
+}
+
+/** A line for each finding, and one below it with what to do. */
+export function renderFindings(findings: readonly Finding[], palette: Palette, columns: number): string {
+  const marks = { ok: palette.good('✓'), warning: palette.warn('!'), failed: palette.bad('✗') };
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  const indent = width + 7;
+  const lines = findings.flatMap(({ name, state, found, fix }) => [
+    ...indented(`  ${marks[state]} ${pad(name, width)}   `, wrap(found, columns - indent), indent),
+    ...(fix === undefined ? [] : indented(' '.repeat(indent), wrap(`→ ${fix}`, columns - indent), indent)),
+  ]);
+  return `${lines.join('\n')}\n\n${verdict(findings)}\n`;
+}
+
+function indented(start: string, text: readonly string[], indent: number): string[] {
+  return text.map((line, index) => `${index === 0 ? start : ' '.repeat(indent)}${line}`);
+}
+
+function verdict(findings: readonly Finding[]): string {
+  const warnings = findings.filter(({ state }) => state === 'warning').length;
+  if (findings.some(({ state }) => state === 'failed')) return 'podwire cannot run here as it is.';
+  return warnings === 0 ? 'podwire can run here.' : `podwire can run here; ${counted(warnings, 'remark')}.`;
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { attachRequest, parseLabels } from '../../../../src/cli/commands/attach.js';
+import { environmentName } from '../../../../src/cli/daemon-settings.js';
+import { podwire } from '../support.js';
+
+describe('a wrong command line', () => {
+  it.each([
+    [['foo'], "error: USAGE: unknown command 'foo'; see podwire --help"],
+    [['stat'], "error: USAGE: unknown command 'stat' (Did you mean stats?); see podwire --help"],
+    [['attach', 'web'], "required option '--netns <NAME|PATH>' not specified; see podwire attach --help"],
+    [['attach', 'web', '--netns', 'n', '--bogus'], "unknown option '--bogus'; see podwire attach --help"],
+    [['attach', 'web', '--netns', 'a/b'], "error: USAGE: --netns: 'a/b' is neither a namespace name"],
+    [['attach', 'web', '--netns', 'n', '--label', 'x'], 'error: USAGE: --label x: must be KEY=VALUE'],
+    [['attach', 'web', '--netns', 'n', '--publish', '80:80'], 'error: UNSUPPORTED: --publish: '],
+    [['attach', 'web', '--netns', 'n', '-o', 'yaml'], 'error: USAGE: -o yaml: attach prints json'],
+    [['detach', '..'], "error: USAGE: POD: '..' cannot be a name"],
+    [['status', 'extra'], "too many arguments for 'status'"],
+    [['stats', '-o', 'xml'], 'error: USAGE: -o xml: stats prints table, json'],
+    [['get', 'pods', 'web', '-A'], 'error: USAGE: a pod is named within one namespace'],
+    [['get', 'networks', '-n', 'x'], 'error: USAGE: networks are not in namespaces'],
+    [['get', 'service'], 'error: UNSUPPORTED: kind: this version of podwire has no service'],
+    [['get', 'foo'], "error: INVALID: kind: 'foo' is no kind"],
+    [['delete', 'pod'], 'error: USAGE: what to delete?'],
+    [['delete', 'pod', 'web', '-f', 'x'], 'error: USAGE: give KIND and NAME, or -f FILE, not both'],
+    [['demo', '--nodes', '2'], 'error: UNSUPPORTED: --nodes: '],
+    [['demo', '--nodes', 'x'], 'error: USAGE: --nodes x: must be a whole number of at least 1'],
+    [['demo', '--pods', '1'], 'error: USAGE: --pods 1: must be a whole number from 2 to 8'],
+    [['demo', '--io', 'fast'], 'error: USAGE: --io fast: must be auto, uring, poll'],
+    [['demo', '--keep', '--clean'], 'error: USAGE: --clean and --keep contradict'],
+    [['demo', '-o', 'json'], 'error: USAGE: -o: demo has no output format'],
+    [['demo', '--socket', 'x'], 'error: USAGE: --socket: '],
+    [['daemon', '-o', 'json'], 'error: USAGE: -o: daemon has no output format'],
+    [['daemon', '--mtu', '9'], "error: INVALID: --mtu: '9'"],
+    [['daemon', '--join', 'x'], 'error: UNSUPPORTED: --join: '],
+    [['daemon', '--workers', '2'], 'error: UNSUPPORTED: --workers: '],
+    [['status', '--socket', ''], 'error: USAGE: --socket: the path is empty'],
+  ])('%j', async (argv, message) => {
+    const { err, out, status } = await podwire(...argv);
+    expect(err).toContain(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect({ out, status }).toEqual({ out: '', status: 2 });
+  });
+
+  it('takes a wrong environment variable for one, too', async () => {
+    const name = environmentName('mtu');
+    process.env[name] = 'large';
+    const { err, status } = await podwire('daemon').finally(() => delete process.env[name]);
+    expect({ err, status }).toEqual({ err: expect.stringContaining('INVALID: --mtu'), status: 2 });
+  });
+});
+
+it('prints help and version when asked, and help as an error when nothing is asked', async () => {
+  expect(await podwire('--version')).toMatchObject({ out: expect.stringMatching(/^podwire \d/), status: 0 });
+  expect(await podwire('--help')).toMatchObject({ out: expect.stringContaining('Commands:'), status: 0 });
+  expect(await podwire()).toMatchObject({ out: '', err: expect.stringContaining('Commands:'), status: 2 });
+  const { out } = await podwire('daemon', '--help');
+  for (const flag of ['--data <DIR>', '--socket <PATH>', '--config <FILE>']) expect(out).toContain(flag);
+});
+
+describe('attachRequest', () => {
+  it('leaves out what is not given', () => {
+    expect(attachRequest({ netns: 'web' })).toEqual({ netns: '/run/netns/web' });
+  });
+
+  it('has what is given; a path stays', () => {
+    const options = {
+      netns: '/proc/7/ns/net',
+      ifname: 'net0',
+      network: 'b',
+      label: ['a=1', 'b='],
+      ip: ['10.0.0.9'],
+    };
+    expect(attachRequest(options)).toEqual({
+      netns: '/proc/7/ns/net',
+      ifname: 'net0',
+      network: 'b',
+      labels: { a: '1', b: '' },
+      ips: ['10.0.0.9'],
+    });
+  });
+});
+
+it('reads labels: the first = divides, a key comes once', () => {
+  expect(parseLabels(['app.kubernetes.io/name=web', 'q=a=b'])).toEqual({
+    'app.kubernetes.io/name': 'web',
+    q: 'a=b',
+  });
+  for (const wrong of [['=v'], ['k'], ['a=1', 'a=2']]) {
+    expect(() => parseLabels(wrong)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  }
+});
