@@ -4,10 +4,12 @@
  * A pod can write any virtio header through a packet socket, so nothing of it is believed: sums and stores
  * stay inside the frame, and a segment type matches the protocol that the parser found.
  */
-import { GSO } from '../wire/virtio-net.js';
-import { CHECKSUM_OFFSET as TCP_CHECKSUM, dataOffset } from '../wire/tcp.js';
-import { CHECKSUM_OFFSET as UDP_CHECKSUM, HEADER_LENGTH as UDP_HEADER } from '../wire/udp.js';
+
+import { CHECKSUM_OFFSET as ICMPV6_CHECKSUM } from '../wire/icmpv6.js';
 import { PROTOCOL } from '../wire/ipv4.js';
+import { dataOffset, CHECKSUM_OFFSET as TCP_CHECKSUM } from '../wire/tcp.js';
+import { CHECKSUM_OFFSET as UDP_CHECKSUM, HEADER_LENGTH as UDP_HEADER } from '../wire/udp.js';
+import { GSO } from '../wire/virtio-net.js';
 import { KIND, PACKET, type PacketPool } from './pool.js';
 
 /** Smallest segment payload believed; below it one packet would become thousands. Linux's own floor is 48. */
@@ -20,18 +22,33 @@ export function isOffloadSound(pool: PacketPool, slot: number): boolean {
   return partial && isPartialSound(pool, slot) && isSegmentSound(pool, slot);
 }
 
-/** The sum may begin at an inner header, as when a pod runs a tunnel of its own; it stays inside the packet. */
+/**
+ * The sum stays inside the network packet, and may begin at an inner header, as when a pod runs a tunnel of its
+ * own. Nothing may be stored where the parser or the source guard has looked: not in ARP, a network header or
+ * what a transport header says before its checksum, and nowhere else in ICMPv6, whose messages speak of addresses.
+ */
 function isPartialSound(pool: PacketPool, slot: number): boolean {
-  const start = pool.checksumStart[slot];
+  const start = pool.at[slot] + pool.checksumStart[slot];
   const store = start + pool.checksumOffset[slot];
-  return pool.at[slot] + start >= pool.l3[slot] && store + 2 <= pool.length[slot];
+  if (store + 2 > pool.l3[slot] + pool.l3Length[slot]) return false;
+  const kind = pool.kind[slot];
+  if (kind === KIND.OTHER) return start >= pool.l3[slot];
+  const l4 = pool.l4[slot];
+  if (kind === KIND.ARP || l4 === 0 || start < l4) return false;
+  if (pool.protocol[slot] === PROTOCOL.ICMPV6) return store === l4 + ICMPV6_CHECKSUM;
+  return store >= l4 + checksumAt(pool.protocol[slot]);
+}
+
+/** Octets of the transport header before its checksum; 0 where we do not know the protocol. */
+function checksumAt(protocol: number): number {
+  if (protocol === PROTOCOL.TCP) return TCP_CHECKSUM;
+  return protocol === PROTOCOL.UDP ? UDP_CHECKSUM : 0;
 }
 
 /** Segments are cut behind the transport header, so there the sum begins at it. */
 function startsAtTransport(pool: PacketPool, slot: number): boolean {
   if (pool.at[slot] + pool.checksumStart[slot] !== pool.l4[slot]) return false;
-  const expected = pool.protocol[slot] === PROTOCOL.TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
-  return pool.checksumOffset[slot] === expected;
+  return pool.checksumOffset[slot] === checksumAt(pool.protocol[slot]);
 }
 
 function isSegmentSound(pool: PacketPool, slot: number): boolean {

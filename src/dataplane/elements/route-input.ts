@@ -8,7 +8,7 @@
  * Link-layer padding is cut off: behind this element `length` ends with the network packet.
  *
  * Outputs: `ok`; `local`, for the switch itself, where the FIB cannot know it (link-local).
- * Drops: ipv4-checksum, malformed-ipv4, source-route, martian, not-forwardable, bad-offload.
+ * Drops: ipv4-checksum, malformed-ipv4, source-route, martian, not-forwardable.
  */
 import * as ipv4 from '../../wire/ipv4.js';
 import * as options from '../../wire/ipv4-options.js';
@@ -16,7 +16,7 @@ import * as ipv6 from '../../wire/ipv6.js';
 import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
-import { KIND, PACKET, type PacketPool } from '../pool.js';
+import { KIND, PACKET } from '../pool.js';
 import { SWITCH_PORT } from '../tables.js';
 
 /** What the checks answer; anything else is a drop reason. */
@@ -40,9 +40,12 @@ export class RouteInput implements Element {
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
       const verdict = pool.kind[slot] === KIND.IPV4 ? this.checkIpv4(slot) : this.checkIpv6(slot);
-      if (verdict >= 0) context.drop(slot, verdict);
-      else if (!trim(pool, slot)) context.drop(slot, DROP['bad-offload']);
-      else if (verdict === ROUTED) outputs.ok.push(slot);
+      if (verdict >= 0) {
+        context.drop(slot, verdict);
+        continue;
+      }
+      pool.length[slot] = pool.l3[slot] - pool.at[slot] + pool.l3Length[slot];
+      if (verdict === ROUTED) outputs.ok.push(slot);
       else outputs.local.push(slot);
     }
   }
@@ -116,13 +119,4 @@ function isLinkLocal(address: number): boolean {
 /** `::` and `::1`, which no packet on a link may have but for the source of a host without an address. */
 function isNobody(view: DataView, address: number): boolean {
   return ipv6.isUnspecified(view, address) || ipv6.isLoopback(view, address);
-}
-
-/** Cuts padding off. A partial checksum that was to be stored in the padding fits no packet. */
-function trim(pool: PacketPool, slot: number): boolean {
-  const length = pool.l3[slot] - pool.at[slot] + pool.l3Length[slot];
-  if (pool.length[slot] === length) return true;
-  pool.length[slot] = length;
-  if ((pool.flags[slot] & PACKET.PARTIAL_CHECKSUM) === 0) return true;
-  return pool.checksumStart[slot] + pool.checksumOffset[slot] + 2 <= length;
 }
