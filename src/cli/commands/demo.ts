@@ -9,7 +9,7 @@ interface DemoFlags {
   readonly pods?: string;
   readonly io?: string;
   readonly keep?: boolean;
-  readonly clean?: boolean;
+  readonly clean?: boolean | string;
   readonly json?: boolean;
 }
 
@@ -22,7 +22,7 @@ export function demoCommand(): Command {
     .option('--pods <N>', 'pods (default: 3)')
     .option('--io <HOW>', 'packet I/O of the switch: auto, uring or poll (default: auto)')
     .option('--keep', 'leave it running afterwards, to look around')
-    .option('--clean', 'remove what --keep, or a demo that was killed, has left')
+    .option('--clean [ID]', 'remove what --keep, or a demo that was killed, has left')
     .option('--json', 'print one JSON object: ok, checks, figures')
     .action(async (flags: DemoFlags, self: Command) => {
       refuseOutputFormat(self);
@@ -31,7 +31,7 @@ export function demoCommand(): Command {
       const { checkPrerequisites } = await import('../demo/prerequisites.js');
       const options = await demoOptions(flags);
       checkPrerequisites();
-      if (flags.clean) await clean(flags.json ?? false);
+      if (flags.clean !== undefined) await clean(flags.clean, flags.json ?? false);
       else await demonstrate(options, flags.json ?? false);
     });
 }
@@ -64,9 +64,9 @@ async function demonstrate(options: Awaited<ReturnType<typeof demoOptions>>, jso
   if (!outcome.ok) throw demoFailure(outcome);
 }
 
-async function clean(json: boolean): Promise<void> {
+async function clean(id: string | boolean, json: boolean): Promise<void> {
   const { cleanDemos } = await import('../demo/clean.js');
-  const { namespaces, processes } = await cleanDemos();
+  const { namespaces, processes } = await cleanDemos(typeof id === 'string' ? id : '');
   if (json) printJson({ ok: true, namespaces, processes });
   else if (namespaces.length === 0) print('nothing to clean up\n');
   else {

@@ -1,6 +1,6 @@
 /**
  * `podwire demo --clean`: removes what demos have left, those told to --keep it and those that were killed.
- * A demo that is still running is left alone.
+ * A demo that is still running is left alone. With an id, the number in its names, it is about that demo only.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,13 +17,18 @@ export interface Cleaned {
   readonly namespaces: readonly string[];
 }
 
-export async function cleanDemos(): Promise<Cleaned> {
-  const namespaces = demoNamespaces().filter((name) => !isOfLiveDemo(name));
+export async function cleanDemos(id = ''): Promise<Cleaned> {
+  const isToGo = (name: string) => isOf(name, id) && !isOfLiveDemo(name);
+  const namespaces = demoNamespaces().filter(isToGo);
   const processes = (await Promise.all(namespaces.map(processesIn))).flat();
   await end(processes);
   await deleteNamespaces(namespaces);
-  removeDirectories();
+  removeDirectories(isToGo);
   return { processes: processes.length, namespaces };
+}
+
+function isOf(name: string, id: string): boolean {
+  return name.startsWith(id === '' ? DEMO_PREFIX : `${DEMO_PREFIX}${id}-`);
 }
 
 /** The name of everything of a demo has its process id after the prefix; ids are used again by others. */
@@ -59,9 +64,8 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
   }
 }
 
-function removeDirectories(): void {
-  for (const name of readdirSync(tmpdir())) {
-    if (!name.startsWith(DEMO_PREFIX) || isOfLiveDemo(name)) continue;
+function removeDirectories(isToGo: (name: string) => boolean): void {
+  for (const name of readdirSync(tmpdir()).filter(isToGo)) {
     rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }

@@ -1,0 +1,176 @@
+/**
+ * The built `podwire demo` as root, whole and interrupted. Its own table is the picture:
+ *
+ *     web ── db            10.80.0.0/24 ┐
+ *     cache                10.81.0.0/24 ┴ podwire daemon ── podwire0, the node
+ *
+ * After every run the machine has to be as it was: no namespace, no TAP, no process, no directory.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { probeIoUring } from '../../src/linux/io-uring.js';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/podwire', import.meta.url));
+const DEADLINE_MS = 40_000;
+
+interface DemoAnswer {
+  readonly ok: boolean;
+  readonly checks: { name: string; ok: boolean; detail: string }[];
+  readonly figures: { tcpBitsPerSecond: Record<string, number>; drops: { reason: string; count: number }[] };
+  readonly kept?: { socket: string; namespaces: string[]; pid: number };
+}
+
+interface Ended {
+  readonly out: string;
+  readonly err: string;
+  readonly status: number | null;
+}
+
+const missing = whatIsMissing();
+if (missing) console.log(`skipped: the demo needs ${missing}`);
+
+function whatIsMissing(): string | undefined {
+  if (process.getuid?.() !== 0) return 'root';
+  try {
+    execFileSync('ip', ['-V'], { stdio: 'ignore' });
+  } catch {
+    return 'iproute2';
+  }
+  return undefined;
+}
+
+function start(...words: string[]): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function ended(child: ChildProcess): Promise<Ended> {
+  let out = '';
+  let err = '';
+  child.stdout?.on('data', (data: Buffer) => {
+    out += data.toString();
+  });
+  child.stderr?.on('data', (data: Buffer) => {
+    err += data.toString();
+  });
+  return new Promise((resolve) => child.on('close', (status) => resolve({ out, err, status })));
+}
+
+/** What a demo has on the machine: everything it makes has its process id in the name. */
+function tracesOf(pid: number | undefined): string[] {
+  const name = `podwire-demo-${pid}-`;
+  const namespaces = readdirSync('/run/netns').filter((entry) => entry.startsWith(name));
+  const directories = readdirSync(tmpdir()).filter((entry) => entry.startsWith(name));
+  return [...namespaces, ...directories, ...processesNaming(name)];
+}
+
+function processesNaming(text: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return line.includes(text) ? [`process ${pid}: ${line}`] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Interfaces of the namespace that the test runs in. */
+function ownInterfaces(): string[] {
+  return readdirSync('/sys/class/net').sort();
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within 15 s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${missing}` : ''}]`, () => {
+  const interfaces = missing ? [] : ownInterfaces();
+
+  afterEach(() => {
+    expect(ownInterfaces()).toEqual(interfaces);
+  });
+
+  for (const io of ['uring', 'poll']) {
+    const cannot = io === 'uring' && !missing && !probeIoUring().available;
+    it.skipIf(cannot)(`passes every check with --io ${io}`, { timeout: DEADLINE_MS }, async () => {
+      const demo = start('demo', '--json', '--io', io);
+      const { out, err, status } = await ended(demo);
+      const answer = JSON.parse(out) as DemoAnswer;
+      expect(answer.checks.filter(({ ok }) => !ok)).toEqual([]);
+      expect({ ok: answer.ok, status, err }).toEqual({ ok: true, status: 0, err: '' });
+      expect(answer.checks.length).toBeGreaterThan(20);
+      expect(answer.checks.find(({ name }) => name === 'switch starts')?.detail).toContain(
+        io === 'uring' ? 'io_uring' : 'poll',
+      );
+      expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(4);
+      expect(tracesOf(demo.pid)).toEqual([]);
+    });
+  }
+
+  it('prints a table with a line for each check, and a summary', { timeout: DEADLINE_MS }, async () => {
+    const demo = start('demo', '--pods', '2');
+    const { out, err, status } = await ended(demo);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toMatch(/^ {2}✓ TCP 64 MiB pod to pod, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
+    expect(out).toMatch(/^All \d+ checks passed in [\d.]+ s\.$/m);
+    expect(out).not.toContain('\x1b');
+    expect(tracesOf(demo.pid)).toEqual([]);
+  });
+
+  for (const [signal, moment] of [
+    ['SIGINT', 'switch starts'],
+    ['SIGTERM', 'round trip'],
+    ['SIGINT', 'forged packets are dropped'],
+    ['SIGHUP', 'namespaces of node and pods'],
+  ] as const) {
+    it(`leaves nothing behind when ${signal} comes after '${moment}'`, { timeout: DEADLINE_MS }, async () => {
+      const demo = start('demo');
+      const end = ended(demo);
+      let seen = '';
+      demo.stdout?.on('data', (data: Buffer) => {
+        seen += data.toString();
+      });
+      await until(moment, () => seen.includes(`✓ ${moment}`));
+      expect(tracesOf(demo.pid)).not.toEqual([]);
+      demo.kill(signal);
+      const { err, status } = await end;
+      expect(err).toMatch(new RegExp(`^error: INTERRUPTED: ${signal} ended the demo`));
+      expect(status).toBe(1);
+      expect(tracesOf(demo.pid)).toEqual([]);
+    });
+  }
+
+  it('leaves nothing behind when its reader goes away', { timeout: DEADLINE_MS }, async () => {
+    const demo = start('demo');
+    const end = ended(demo);
+    demo.stdout?.once('data', () => demo.stdout?.destroy());
+    expect((await end).status).toBe(1);
+    expect(tracesOf(demo.pid)).toEqual([]);
+  });
+
+  it('runs on after --keep, forwarding, until --clean', { timeout: DEADLINE_MS }, async () => {
+    const demo = start('demo', '--keep', '--json');
+    onTestFinished(async () => {
+      await ended(start('demo', '--clean', String(demo.pid)));
+    });
+    const { kept, ok } = JSON.parse((await ended(demo)).out) as DemoAnswer;
+    expect(ok).toBe(true);
+    const pods = await ended(start('pods', '--socket', kept?.socket ?? '', '-o', 'json'));
+    expect(JSON.parse(pods.out).items).toHaveLength(3);
+    expect(tracesOf(demo.pid)).not.toEqual([]);
+    const cleaned = await ended(start('demo', '--clean', String(demo.pid), '--json'));
+    expect(JSON.parse(cleaned.out)).toMatchObject({
+      ok: true,
+      namespaces: expect.arrayContaining(kept?.namespaces ?? []),
+    });
+    expect(tracesOf(demo.pid)).toEqual([]);
+  });
+});
