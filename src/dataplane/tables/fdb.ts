@@ -7,8 +7,8 @@
  * high rate is worth an alarm: two ports claim one MAC, or there is a loop. Group addresses are not the
  * table's business: the caller must not learn them.
  *
- * Cost: 10 to 15 ns for a lookup or for learning a known address while the table fits the cache, 50 to 100 for a
- * new address. About 50 bytes an entry.
+ * Cost: 12 ns to look up and 18 to learn a known address of a few, 20 and 25 of 10,000 in random order; 110 for a
+ * new address that evicts another. About 50 bytes an entry.
  */
 import { KeyedHash } from './hash.js';
 import { LEARN, LearnedTable, type LearnedTableOptions, type LearnStatus } from './learned-table.js';

@@ -6,7 +6,9 @@
  * evicted and nothing ages. `data` is plain typed arrays; structured clone carries it to a worker, and `from`
  * wraps it there. Table numbers, 0..65535, index an array; a small table takes a hundred bytes.
  *
- * How it is searched, and why so, is told in range-tree.ts.
+ * How it is searched, and why so, is told in range-tree.ts. Cost: 4 ns for ten to thousands of node subnets; 8 to
+ * 11 ns for 10,000 mixed prefixes; for a million, 8 ns for destinations that recur and 30 for random ones. 4
+ * to 40 bytes a route.
  */
 import { buildPrefixTrees, type Family } from './prefix-tree.js';
 import { descend, type RangeTreeData } from './range-tree.js';

@@ -6,6 +6,9 @@
  * evicted and nothing ages. `data` is plain typed arrays; structured clone carries it to a worker, and `from`
  * wraps it there. Table numbers, 0..65535, index an array.
  *
+ * Cost: 11 ns for ten to thousands of node subnets, 25 for 10,000 host routes; for a million of those, 30 ns for
+ * destinations that recur and some 400 for random ones, which miss the cache five times. 4 to 60 bytes a route.
+ *
  * An address is four words. Each is searched as fib4.ts searches its one (range-tree.ts), and the search goes on
  * to the next word only where longer prefixes exist: mostly the second decides. A first word that all
  * prefixes share (fd00:10::/32) costs one table of one entry. The usual alternative, binary search over the
@@ -18,7 +21,7 @@ import { ADVANCE, descend, type RangeTreeData } from './range-tree.js';
 export interface Route6 {
   /** Routing table, 0..65535. */
   readonly table: number;
-  /** Four words, most significant first: fd00:10:244::/48 is [0xfd000010, 0x02440000, 0, 0]. No bit beyond `length`. */
+  /** Four words: fd00:10:244::/48 is [0xfd000010, 0x02440000, 0, 0]. No bit set beyond `length`. */
   readonly prefix: ArrayLike<number>;
   /** 0..128. */
   readonly length: number;

@@ -11,7 +11,7 @@
  *
  * The same seed and the same words give the same hash on every machine.
  *
- * Cost: one multiplication a word, all independent of each other, and two for the finalizer: 2 to 4 ns.
+ * Cost: one multiplication a word, all independent of each other, and two for the finalizer: 3 to 6 ns.
  * Results are int32, never uint32: a number above 2^31 - 1 that crosses a call which V8 does not inline is
  * boxed on the heap, an int32 never is. Use `hash & mask`, not `hash % n`.
  */

@@ -9,7 +9,7 @@
  * A lookup returns an index, or -1; the accessors read what is known there. An index is good until the next
  * `learn*`, `sweep` or `forget*`.
  *
- * Cost: 12 to 20 ns a lookup while the table fits the cache. About 70 bytes an entry.
+ * Cost: 20 ns a lookup in a small table, 30 among 10,000 in random order. About 70 bytes an entry.
  */
 import { KeyedHash } from './hash.js';
 import { LEARN, LearnedTable, type LearnedTableOptions, type LearnStatus } from './learned-table.js';

@@ -5,7 +5,7 @@
  * Bounds: what was built, at once, from the entries of one snapshot. Immutable: nothing is evicted and nothing
  * ages. `data` is plain typed arrays; structured clone carries it to a worker, and `from` wraps it there.
  *
- * Cost: 5 to 8 ns a lookup in the cache; 16 to 20 bytes an entry.
+ * Cost: 11 ns a lookup in a small table, 15 among 10,000 in random order. 20 to 28 bytes an entry.
  */
 import { buildStaticIndex, StaticIndex, type StaticIndexData } from './static-index.js';
 import { requireInteger } from './table-error.js';

@@ -177,17 +177,25 @@ function apply(
 }
 
 function compare(subject: Subject, model: Model, now: number): void {
-  expect(subject.size).toBe(model.entries.length);
-  for (let port = -1; port <= PORTS; port++) expect(subject.countOf(port)).toBe(model.count(port));
-  const { moves, evictions, expiries, refusals } = subject;
-  expect({ moves, evictions, expiries, refusals }).toEqual({
-    moves: model.moves,
-    evictions: model.evictions,
-    expiries: model.expiries,
-    refusals: model.refusals,
-  });
+  const ports = Array.from({ length: PORTS + 2 }, (_, i) => i - 1);
   const live = model.entries.filter((entry) => now - entry.seen < AGEING);
-  expect(subject.list(now)).toEqual(live.map((entry) => [entry.key, entry.port, now - entry.seen]));
+  const { size, moves, evictions, expiries, refusals } = subject;
+  expect({
+    size,
+    counts: ports.map((port) => subject.countOf(port)),
+    counters: { moves, evictions, expiries, refusals },
+    list: subject.list(now),
+  }).toEqual({
+    size: model.entries.length,
+    counts: ports.map((port) => model.count(port)),
+    counters: {
+      moves: model.moves,
+      evictions: model.evictions,
+      expiries: model.expiries,
+      refusals: model.refusals,
+    },
+    list: live.map((entry) => [entry.key, entry.port, now - entry.seen]),
+  });
 }
 
 /** Runs random steps against the table and the model. Clocks begin at 0 and just before the 32-bit wraps. */
