@@ -51,13 +51,15 @@ export interface PlannedNode extends PlannedPort {
 export interface Plan {
   readonly generation: number;
   readonly networks: readonly PlannedNetwork[];
-  readonly node: PlannedNode;
+  /** undefined while its interface is being made. */
+  readonly node: PlannedNode | undefined;
   readonly pods: readonly PlannedPort[];
 }
 
 export function compile(plan: Plan): Snapshot {
   const networks = new Map(plan.networks.map((network) => [network.name, network]));
-  const ports = [plan.node, ...plan.pods].flatMap((port) => {
+  const members = plan.node ? [plan.node, ...plan.pods] : plan.pods;
+  const ports = members.flatMap((port) => {
     const network = networks.get(port.network);
     if (!network) throw new Error(`port ${port.name} is in network ${port.network}, which is not planned`);
     return portSpec(port, network, plan) ?? [];
@@ -122,9 +124,10 @@ function isRouted(network: PlannedNetwork): boolean {
 }
 
 /** What pods of the network reach through its gateways. */
-function networkRoutes(network: PlannedNetwork, node: PlannedNode): RouteSpec[] {
+function networkRoutes(network: PlannedNetwork, node: PlannedNode | undefined): RouteSpec[] {
   if (!isRouted(network)) return [];
   const table = network.routeTable;
+  if (!node) return domainRoutes(table, network);
   const toNode = [...node.ips, ...node.otherAddresses].map((address) => ({
     table,
     prefix: hostPrefix(address),

@@ -78,13 +78,28 @@ export class PodwireError extends Error {
   }
 }
 
-/** Any thrown value as a PodwireError: what is neither podwire's nor the kernel layer's is INTERNAL. */
+/**
+ * Any thrown value as a PodwireError; what is neither podwire's, the kernel layer's nor the data plane's is
+ * INTERNAL. The data plane's errors are known by name, so that a client need not load the data plane.
+ */
 export function asPodwireError(error: unknown): PodwireError {
   if (error instanceof PodwireError) return error;
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof LinuxError) return new PodwireError(error.code, text, undefined, error);
   if (error instanceof SystemError) return new PodwireError('HOST_FAILED', text, undefined, error);
+  if (error instanceof Error && error.name === 'DataplaneError' && 'code' in error) {
+    return new PodwireError(
+      isErrorCode(error.code) ? error.code : 'DATAPLANE_FAILED',
+      text,
+      undefined,
+      error,
+    );
+  }
   return new PodwireError('INTERNAL', text, undefined, error);
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && code in TABLE;
 }
 
 /** A wrong value of a field: `invalid('spec.mtu', 'must be …')`. */

@@ -117,8 +117,7 @@ function refuseUnsupported(values: Values): void {
   if (workers !== '1') throw unsupported('--workers', 'more than one is not supported');
 }
 
-function parseName(text: string | undefined): string {
-  if (text === undefined) return resourceName(hostname().toLowerCase());
+function parseName(text = hostname().toLowerCase()): string {
   try {
     return resourceName(text);
   } catch {

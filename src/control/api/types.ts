@@ -27,7 +27,7 @@ export interface NetworkSpec {
   cidrs: string[];
   /** No gateway, nothing leaves. Default false. */
   internal?: boolean;
-  /** Bytes; default and most: the node's. */
+  /** Bytes; default: the node's. */
   mtu?: number;
   /** Pods send under their own MAC and IP addresses only. Default true; false learns addresses instead. */
   sourceGuard?: boolean;

@@ -14,7 +14,8 @@ export const DEFAULT_NETWORK = 'default';
 /** IPv6 asks for links of at least 1280 bytes (RFC 8200 section 5), IPv4 for 576 (RFC 791). */
 const LEAST_MTU = 576;
 const LEAST_MTU_IPV6 = 1280;
-export const MOST_MTU = 65_535;
+/** What a TAP takes: 65,535 bytes less the Ethernet header (drivers/net/tun.c). */
+export const MOST_MTU = 65_521;
 
 /** Most bridge domains of one network. */
 const MOST_CIDRS = 32;

@@ -6,7 +6,8 @@
  * `podwire.dev/ips` (comma separated) say how, then or at a later attach.
  */
 import type { AttachRequest, Pod } from '../api/types.js';
-import { invalid, unsupported } from '../errors.js';
+import { invalid, PodwireError, unsupported } from '../errors.js';
+import { parseAttach } from './attach.js';
 import { KUBERNETES_META } from './meta.js';
 import { checker, open, type Schema } from './schema.js';
 
@@ -64,14 +65,28 @@ export function parsePod(value: unknown): Pod {
   const stranger = Object.keys(pod).find((key) => !TOP_LEVEL.includes(key));
   if (stranger) throw invalid(stranger, 'unknown field');
   checkAnnotations(pod.metadata.annotations ?? {});
+  attachmentWish(pod);
   refuseHostNetwork(pod.spec ?? {});
   const { apiVersion, kind, metadata, spec } = pod;
   return { apiVersion, kind, metadata, ...(spec && { spec }) };
 }
 
-/** What the annotations say of the attachment; undefined fields are left out. */
+/**
+ * What the annotations say of the attachment; undefined fields are left out.
+ * @throws PodwireError INVALID naming the annotation
+ */
 export function attachmentWish(pod: Pod): Partial<AttachRequest> {
-  const annotations = pod.metadata.annotations ?? {};
+  const wish = annotatedWish(pod.metadata.annotations ?? {});
+  try {
+    const { netns, ...rest } = parseAttach({ netns: '/any', ...wish });
+    return { ...rest, ...(wish.netns !== undefined && { netns }) };
+  } catch (error) {
+    if (!(error instanceof PodwireError)) throw error;
+    throw new PodwireError(error.code, `metadata.annotations: ${PREFIX}${error.message}`, error.field);
+  }
+}
+
+function annotatedWish(annotations: Record<string, string>): Partial<AttachRequest> {
   const { [ANNOTATION.netns]: netns, [ANNOTATION.network]: network } = annotations;
   const { [ANNOTATION.ifname]: ifname, [ANNOTATION.ips]: ips } = annotations;
   return {

@@ -1,0 +1,248 @@
+/**
+ * The routes of the API: what each is called with, what it answers, what it does. The server and the OpenAPI
+ * document are both made from this table.
+ */
+import { invalid, PodwireError, unsupported } from '../errors.js';
+import { parseAttach } from '../model/attach.js';
+import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
+import { parseNetwork } from '../model/network.js';
+import { parsePod } from '../model/pod.js';
+import type { Networks, PutResult } from '../networks.js';
+import type { Pods } from '../pods.js';
+import { openApi } from './openapi.js';
+import type { SchemaName } from './schemas.js';
+import type {
+  DropsAnswer,
+  FdbAnswer,
+  NeighborsAnswer,
+  ObjectMeta,
+  RoutesAnswer,
+  StatsAnswer,
+  StatusAnswer,
+} from './types.js';
+
+export interface ApiRequest {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Parsed JSON; undefined without a body. */
+  readonly body: unknown;
+}
+
+export interface Reply {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** `:name` is a parameter. */
+  readonly path: string;
+  readonly summary: string;
+  /** Query parameters with what they mean; others are refused. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: SchemaName;
+  readonly answer: SchemaName;
+  /** Answered by the server as a WebSocket. */
+  readonly upgrade?: true;
+  readonly handle: (request: ApiRequest) => Reply | Promise<Reply>;
+}
+
+/** The daemon as the API sees it. */
+export interface ApiDaemon {
+  readonly networks: Networks;
+  readonly pods: Pods;
+  /** Of the store. */
+  revision(): Promise<number>;
+  status(): StatusAnswer;
+  routes(): RoutesAnswer;
+  fdb(): Promise<FdbAnswer>;
+  neighbors(): Promise<NeighborsAnswer>;
+  stats(): StatsAnswer;
+  drops(): DropsAnswer;
+  isHealthy(): boolean;
+}
+
+export function apiRoutes(daemon: ApiDaemon): Route[] {
+  const routes: Route[] = [
+    ...networkRoutes(daemon),
+    ...podRoutes(daemon),
+    ...stateRoutes(daemon),
+    ...healthRoutes(daemon),
+    get('/openapi.json', 'this description', 'OpenApi', () => openApi(routes)),
+  ];
+  return routes;
+}
+
+/** What a path is that no route has. @returns the error to answer with */
+export function unknownPath(path: string): PodwireError {
+  const kind = FUTURE_KINDS[/^\/v1\/([^/]+)/.exec(path)?.[1] ?? ''];
+  if (kind === undefined)
+    return new PodwireError('NOT_FOUND', `there is no ${path}; GET /openapi.json lists all paths`);
+  return unsupported('path', `this version of podwire has no kind ${kind}`);
+}
+
+function get(path: string, summary: string, answer: SchemaName, body: () => unknown): Route {
+  return { method: 'GET', path, summary, answer, handle: async () => ({ body: await body() }) };
+}
+
+function networkRoutes({ networks, revision }: ApiDaemon): Route[] {
+  const path = '/v1/networks/:name';
+  const nameOf = ({ params }: ApiRequest): string => resourceName(params.name);
+  return [
+    get('/v1/networks', 'all networks', 'NetworkList', async () => ({
+      apiVersion: 'podwire.dev/v1',
+      kind: 'NetworkList',
+      revision: await revision(),
+      items: networks.list(),
+    })),
+    {
+      method: 'GET',
+      path,
+      summary: 'one network',
+      answer: 'Network',
+      handle: (request) => ({ body: networks.view(nameOf(request)) }),
+    },
+    {
+      method: 'PUT',
+      path,
+      summary: 'create or change a network',
+      body: 'Network',
+      answer: 'Network',
+      handle: async (request) => {
+        const name = nameOf(request);
+        const network = parseNetwork(request.body);
+        checkIdentity(network.metadata, name);
+        return putReply(await networks.put(name, network), networks.view(name));
+      },
+    },
+    {
+      method: 'DELETE',
+      path,
+      summary: 'delete a network that no pod is attached to',
+      answer: 'Network',
+      handle: async (request) => ({ body: await networks.delete(nameOf(request)) }),
+    },
+  ];
+}
+
+function podRoutes({ pods, revision }: ApiDaemon): Route[] {
+  const path = '/v1/pods/:namespace/:name';
+  const keyOf = ({ params }: ApiRequest): [string, string] => [
+    namespaceName(params.namespace),
+    resourceName(params.name),
+  ];
+  return [
+    {
+      method: 'GET',
+      path: '/v1/pods',
+      summary: 'all pods',
+      query: { namespace: 'of this namespace only' },
+      answer: 'PodList',
+      handle: async ({ query }) => ({
+        body: {
+          apiVersion: 'v1',
+          kind: 'PodList',
+          revision: await revision(),
+          items: pods.list(query.get('namespace') ?? undefined),
+        },
+      }),
+    },
+    {
+      method: 'GET',
+      path,
+      summary: 'one pod',
+      answer: 'Pod',
+      handle: (request) => ({ body: pods.view(...keyOf(request)) }),
+    },
+    {
+      method: 'PUT',
+      path,
+      summary: 'create or change a pod; with the annotation podwire.dev/netns it is attached',
+      body: 'Pod',
+      answer: 'Pod',
+      handle: async (request) => {
+        const [namespace, name] = keyOf(request);
+        const pod = parsePod(request.body);
+        checkIdentity(pod.metadata, name, namespace);
+        return putReply(await pods.put(namespace, name, pod), pods.view(namespace, name));
+      },
+    },
+    {
+      method: 'DELETE',
+      path,
+      summary: 'delete a pod; one that is attached is detached first',
+      answer: 'Pod',
+      handle: async (request) => ({ body: await pods.delete(...keyOf(request)) }),
+    },
+    {
+      method: 'POST',
+      path: `${path}/attach`,
+      summary: 'give the pod its interface',
+      body: 'AttachRequest',
+      answer: 'AttachAnswer',
+      handle: async (request) => ({ body: await pods.attach(...keyOf(request), parseAttach(request.body)) }),
+    },
+    {
+      method: 'POST',
+      path: `${path}/detach`,
+      summary: 'take the pod’s interface away',
+      answer: 'DetachAnswer',
+      handle: async (request) => ({ body: await pods.detach(...keyOf(request)) }),
+    },
+  ];
+}
+
+function stateRoutes(daemon: ApiDaemon): Route[] {
+  return [
+    get('/v1/status', 'the daemon', 'Status', () => daemon.status()),
+    get('/v1/routes', 'the routes in force', 'Routes', () => daemon.routes()),
+    get('/v1/fdb', 'MAC addresses and their ports', 'Fdb', () => daemon.fdb()),
+    get('/v1/neighbors', 'IP addresses and their MAC addresses', 'Neighbors', () => daemon.neighbors()),
+    get('/v1/stats', 'packets and bytes', 'Stats', () => daemon.stats()),
+    get('/v1/drops', 'dropped packets by reason and port', 'Drops', () => daemon.drops()),
+    {
+      method: 'GET',
+      path: '/v1/watch',
+      summary: 'WebSocket: every change since a revision, in order, none missing',
+      query: { revision: 'of a list; without it, changes from now on' },
+      answer: 'WatchEvent',
+      upgrade: true,
+      handle: () => {
+        throw new PodwireError('INVALID', 'GET /v1/watch is a WebSocket: send an upgrade request');
+      },
+    },
+  ];
+}
+
+function healthRoutes(daemon: ApiDaemon): Route[] {
+  const health = (ok: boolean): Reply => ({ status: ok ? 200 : 503, body: { ok } });
+  return [
+    {
+      method: 'GET',
+      path: '/healthz',
+      summary: 'whether the daemon works',
+      answer: 'Health',
+      handle: () => health(daemon.isHealthy()),
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      summary: 'whether it forwards what is recorded',
+      answer: 'Health',
+      handle: () => health(daemon.isHealthy() && daemon.status().ready),
+    },
+  ];
+}
+
+function putReply(result: PutResult, body: unknown): Reply {
+  return { status: result === 'created' ? 201 : 200, headers: { 'x-podwire-result': result }, body };
+}
+
+function checkIdentity(metadata: ObjectMeta, name: string, namespace?: string): void {
+  if (metadata.name !== name)
+    throw invalid('metadata.name', `is ${metadata.name}, but the path says ${name}`);
+  if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
+    throw invalid('metadata.namespace', `is ${metadata.namespace}, but the path says ${namespace}`);
+  }
+}

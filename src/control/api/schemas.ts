@@ -1,0 +1,133 @@
+/**
+ * JSON schemas of the API's bodies and answers by name: `components.schemas` of the OpenAPI document. Requests
+ * are checked with the same objects; that answers keep to theirs is tested.
+ */
+import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
+import { ERROR_CODES } from '../errors.js';
+import { ATTACH_SCHEMA } from '../model/attach.js';
+import { NETWORK_SCHEMA } from '../model/network.js';
+import { POD_SCHEMA } from '../model/pod.js';
+import { closed, type Schema } from '../model/schema.js';
+
+const text: Schema = { type: 'string' };
+const count: Schema = { type: 'number' };
+const flag: Schema = { type: 'boolean' };
+const optionalText: Schema = { type: ['string', 'null'] };
+const optionalCount: Schema = { type: ['number', 'null'] };
+
+function list(items: Schema): Schema {
+  return { type: 'array', items };
+}
+
+function choice(...values: string[]): Schema {
+  return { type: 'string', enum: values };
+}
+
+function counts(names: readonly string[]): Record<string, Schema> {
+  return Object.fromEntries(names.map((name) => [name, count]));
+}
+
+/** An object that always has all of these. */
+function exactly(properties: Record<string, Schema>): Schema {
+  return closed(properties, Object.keys(properties));
+}
+
+function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function listOf(kind: string): Schema {
+  return exactly({
+    apiVersion: text,
+    kind: { const: `${kind}List` },
+    revision: count,
+    items: list(ref(kind)),
+  });
+}
+
+const ENTRY = { mac: text, port: text, ageMs: optionalCount };
+
+export const SCHEMAS = {
+  Network: NETWORK_SCHEMA,
+  Pod: POD_SCHEMA,
+  NetworkList: listOf('Network'),
+  PodList: listOf('Pod'),
+  AttachRequest: ATTACH_SCHEMA,
+  AttachAnswer: exactly({
+    name: text,
+    namespace: text,
+    network: text,
+    ips: list(text),
+    mac: text,
+    gateway: list(text),
+    mtu: count,
+    ifname: text,
+  }),
+  DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
+  Status: exactly({
+    node: text,
+    ready: flag,
+    io: choice('uring', 'poll'),
+    ioReason: text,
+    generation: count,
+    podCIDRs: list(text),
+    clusterCIDRs: list(text),
+    serviceCIDRs: list(text),
+    underlay: optionalText,
+    peers: list(exactly({ name: text, address: text, state: text, rttMicros: optionalCount })),
+    pods: count,
+    networks: count,
+    mtu: count,
+    nodeIPs: list(text),
+    version: text,
+    pid: count,
+    uptimeSeconds: count,
+  }),
+  Routes: exactly({
+    generation: count,
+    routes: list(
+      exactly({
+        network: text,
+        prefix: text,
+        kind: choice('connected', 'via', 'port', 'local', 'unreachable'),
+        via: optionalText,
+        dev: optionalText,
+      }),
+    ),
+  }),
+  Fdb: exactly({
+    generation: count,
+    fdb: list(exactly({ network: text, vlan: count, kind: choice('static', 'learned'), ...ENTRY })),
+  }),
+  Neighbors: exactly({
+    generation: count,
+    neighbors: list(
+      exactly({ network: text, address: text, kind: choice('static', 'learned', 'local'), ...ENTRY }),
+    ),
+  }),
+  Stats: exactly({
+    ports: list(exactly({ port: text, drops: count, ...counts(PORT_COUNTERS) })),
+    totals: exactly(counts(TOTALS)),
+    inFlight: count,
+    cycles: exactly(counts(CYCLES)),
+  }),
+  Drops: exactly({
+    total: count,
+    drops: list(exactly({ reason: text, meaning: text, port: text, count })),
+  }),
+  Health: exactly({ ok: flag }),
+  WatchEvent: exactly({
+    type: choice('ADDED', 'MODIFIED', 'DELETED'),
+    revision: count,
+    object: { oneOf: [ref('Network'), ref('Pod')] },
+  }),
+  OpenApi: { type: 'object' },
+  Error: exactly({
+    error: closed({ code: choice(...ERROR_CODES.map(({ code }) => code)), message: text, field: text }, [
+      'code',
+      'message',
+    ]),
+  }),
+} satisfies Record<string, Schema>;
+
+export type SchemaName = keyof typeof SCHEMAS;

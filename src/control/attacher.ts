@@ -1,0 +1,215 @@
+/**
+ * Attach and detach: a pod gets its interface in one go or not at all.
+ *
+ * Attach, in order: addresses, the TAP in the pod's namespace, its settings, a port, a snapshot with it in force,
+ * the record in the store, and last the TAP made persistent. A daemon killed on the way leaves either nothing (a
+ * TAP that is not persistent goes with the process) or a record, from which `restore` makes the TAP again.
+ * Detach goes the other way, the record last, so that an interface without a record cannot be left.
+ *
+ * Callers hold the pod's lock.
+ */
+import { Errno, SystemError } from '../linux/errno.js';
+import { closeFile } from '../linux/libc.js';
+import { namespaceIdentity, openNamespace } from '../linux/netns.js';
+import type { AttachRequest } from './api/types.js';
+import { type Family, holds } from './cidr.js';
+import type { PlannedPort } from './compile.js';
+import { PodwireError } from './errors.js';
+import { configureInterface, type InterfaceSettings } from './host/interface.js';
+import { createTap, restoreTap, setPersistent, type Tap } from './host/tap.js';
+import type { Logger } from './logger.js';
+import { macOf } from './mac.js';
+import { DEFAULT_IFNAME } from './model/attach.js';
+import { DEFAULT_NETWORK } from './model/network.js';
+import type { LiveNetwork, Networks } from './networks.js';
+import type { LivePort, Ports } from './ports.js';
+import type { AttachmentRecord } from './records.js';
+import { Undo } from './undo.js';
+
+export interface AttacherParts {
+  readonly networks: Networks;
+  readonly ports: Ports;
+  readonly publish: () => Promise<void>;
+  readonly log: Logger;
+  /** MTU of networks that do not say theirs. */
+  readonly mtu: number;
+  /** What the data plane's driver needs of a TAP. */
+  readonly nonBlocking: boolean;
+}
+
+/** Where an attachment is written down. */
+export interface RecordKeeper {
+  save(attachment: AttachmentRecord): Promise<void>;
+  forget(): Promise<void>;
+}
+
+/** Pods that a direct network connects. */
+const DIRECT_PODS = 2;
+
+export class Attacher {
+  constructor(private readonly parts: AttacherParts) {}
+
+  /** @throws PodwireError, LinuxError; then nothing has changed */
+  async attach(key: string, request: AttachRequest, keeper: RecordKeeper): Promise<AttachmentRecord> {
+    return this.inNamespace(key, request.netns, async (namespace, undo) => {
+      const attachment = this.reserve(key, request, identityOf(namespace, request.netns), undo);
+      const tap = createTap(namespace, { ifname: attachment.ifname, nonBlocking: this.parts.nonBlocking });
+      const port = await this.connect(key, attachment, namespace, tap, undo);
+      await this.parts.publish();
+      await keeper.save(attachment);
+      undo.add(() => keeper.forget());
+      setPersistent(port.fd, true);
+      return attachment;
+    });
+  }
+
+  /** Takes the addresses of a stored attachment, before others are given out. */
+  claim(key: string, { network, domain, ips }: AttachmentRecord): void {
+    this.parts.networks.get(network).pool.claim(key, { domain, ips });
+  }
+
+  /**
+   * Attaches again what a record says, with the interface that is still there or a new one. Not published.
+   * @returns the record, changed where the network's MTU has.
+   * @throws PodwireError, LinuxError
+   */
+  async restore(key: string, record: AttachmentRecord): Promise<AttachmentRecord> {
+    const attachment = { ...record, mtu: this.mtuOf(this.parts.networks.get(record.network)) };
+    const wish = { ifname: record.ifname, nonBlocking: this.parts.nonBlocking };
+    return this.inNamespace(key, record.netns, async (namespace, undo) => {
+      const tap = restoreTap(namespace, wish, record.mac);
+      const port = await this.connect(key, attachment, namespace, tap, undo);
+      setPersistent(port.fd, true);
+      return attachment;
+    });
+  }
+
+  /** @returns the addresses that are free again. */
+  async detach(
+    key: string,
+    { network }: AttachmentRecord,
+    keeper: Pick<RecordKeeper, 'forget'>,
+  ): Promise<readonly string[]> {
+    const port = this.parts.ports.get(key);
+    if (port) await this.disconnect(port, false);
+    await keeper.forget();
+    return this.parts.networks.find(network)?.pool.release(key) ?? [];
+  }
+
+  /** Takes the port away; `keep`: a persistent interface stays. */
+  async disconnect(port: LivePort, keep: boolean): Promise<void> {
+    this.parts.ports.delist(port);
+    await this.parts.publish();
+    if (!keep) dropInterface(port.fd);
+    await this.parts.ports.remove(port);
+  }
+
+  /** The gateways of an attachment's bridge domain, IPv4 first. */
+  gatewaysOf({ network, domain }: AttachmentRecord): readonly string[] {
+    return this.parts.networks.find(network)?.layout[domain]?.gateways ?? [];
+  }
+
+  /** Runs steps with the namespace open; where one fails, those before it are undone. */
+  private async inNamespace<T>(
+    key: string,
+    netns: string,
+    steps: (namespace: number, undo: Undo) => Promise<T>,
+  ): Promise<T> {
+    const undo = new Undo();
+    const namespace = openNamespace(netns);
+    try {
+      return await steps(namespace, undo);
+    } catch (error) {
+      await undo.run((failure) => this.parts.log.error({ pod: key, error: String(failure) }, 'undo failed'));
+      throw error;
+    } finally {
+      closeFile(namespace);
+    }
+  }
+
+  private reserve(key: string, request: AttachRequest, netnsId: string, undo: Undo): AttachmentRecord {
+    const network = this.parts.networks.get(request.network ?? DEFAULT_NETWORK);
+    refuseFrozenOrFull(network);
+    const { pool } = network;
+    const { domain, ips } = pool.allocate(key, request.ips);
+    undo.add(() => pool.release(key));
+    return {
+      netns: request.netns,
+      netnsId,
+      ifname: request.ifname ?? DEFAULT_IFNAME,
+      network: network.name,
+      domain,
+      ips,
+      mac: macOf(ips, (mac) => this.macTaken(network.name, mac)),
+      mtu: this.mtuOf(network),
+    };
+  }
+
+  private async connect(
+    key: string,
+    attachment: AttachmentRecord,
+    namespace: number,
+    tap: Tap,
+    undo: Undo,
+  ): Promise<LivePort> {
+    const { ports } = this.parts;
+    const { network, domain, mac, ips, mtu } = attachment;
+    const port = await ports.add<PlannedPort>({ name: key, network, domain, mac, ips, mtu }, tap);
+    undo.add(() => ports.remove(port));
+    const { foreignDefaults } = await configureInterface(namespace, this.settingsOf(attachment));
+    this.tellForeignDefaults(key, attachment, foreignDefaults);
+    ports.enlist(port);
+    undo.add(() => {
+      ports.delist(port);
+      return this.parts.publish();
+    });
+    return port;
+  }
+
+  private settingsOf(attachment: AttachmentRecord): InterfaceSettings {
+    const { ifname, mac, mtu, network, domain, ips } = attachment;
+    const { cidrs, gateways } = this.parts.networks.get(network).layout[domain];
+    const addresses = ips.map((address) => {
+      const cidr = cidrs.find((candidate) => holds(candidate, address));
+      return `${address}/${cidr?.split('/')[1]}`;
+    });
+    return { ifname, mac, mtu, addresses, gateways };
+  }
+
+  private tellForeignDefaults(key: string, { ifname }: AttachmentRecord, families: readonly Family[]): void {
+    if (families.length === 0) return;
+    const fields = { pod: key, ifname, families: families.map((family) => `IPv${family}`) };
+    this.parts.log.warn(fields, 'the namespace has a default route through another interface, which stays');
+  }
+
+  private mtuOf({ spec }: LiveNetwork): number {
+    return spec.mtu ?? this.parts.mtu;
+  }
+
+  private macTaken(network: string, mac: string): boolean {
+    return this.parts.ports.planned().some((port) => port.network === network && port.mac === mac);
+  }
+}
+
+/** The interface goes with its descriptor, if it has not gone already: then the kernel says EBADFD. */
+function dropInterface(fd: number): void {
+  try {
+    setPersistent(fd, false);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== Errno.EBADFD) throw error;
+  }
+}
+
+/** @throws PodwireError NETNS_INVALID for the daemon's own namespace, where podwire0 is */
+function identityOf(namespace: number, path: string): string {
+  const identity = namespaceIdentity(namespace);
+  if (identity !== namespaceIdentity()) return identity;
+  throw new PodwireError('NETNS_INVALID', `${path} is the node's own network namespace, not a pod's`);
+}
+
+function refuseFrozenOrFull({ name, frozen, spec, pool }: LiveNetwork): void {
+  if (frozen) throw new PodwireError('CONFLICT', `network ${name} is being changed; try again`);
+  if (spec.mode === 'direct' && pool.size >= DIRECT_PODS) {
+    throw new PodwireError('NETWORK_FULL', `network ${name} is direct and connects two pods already`);
+  }
+}

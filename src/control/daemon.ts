@@ -1,0 +1,257 @@
+/**
+ * The daemon: puts the parts together and takes them apart again. Signals are the command line's business.
+ *
+ * Start, each step undone where a later one fails: lock of the data directory, socket free, store, data plane
+ * worker, podwire0, stored networks and pods, first snapshot in force, API. Stop: API, work under way, worker,
+ * store, lock. Interfaces stay; the next daemon takes them up.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Dataplane } from '../dataplane/worker/handle.js';
+import { lockDirectory } from '../linux/lock.js';
+import { type ApiDaemon, apiRoutes } from './api/routes.js';
+import { ApiServer, refuseLiveSocket } from './api/server.js';
+import type { Network, StatusAnswer } from './api/types.js';
+import { watchResources } from './api/watch.js';
+import { Attacher } from './attacher.js';
+import { asPodwireError, PodwireError } from './errors.js';
+import { tunnelMtu } from './host/node-interface.js';
+import { KeyedLock } from './keyed-lock.js';
+import { createLogger, type Logger } from './logger.js';
+import { refuseHostAddresses } from './network-overlap.js';
+import { Networks } from './networks.js';
+import { NodePort } from './node-port.js';
+import type { DaemonOptions } from './options.js';
+import { Pods } from './pods.js';
+import { Ports } from './ports.js';
+import { Publisher } from './publisher.js';
+import { Reconciler } from './reconcile.js';
+import { claimNode, NETWORKS, PODS, type PodRecord, Records } from './records.js';
+import { EmbeddedStore } from './store/embedded.js';
+import type { Store } from './store/store.js';
+import { Undo } from './undo.js';
+import { VERSION } from './version.js';
+import { dropsView, fdbView, neighborsView, routesView, statsView } from './views.js';
+
+export interface Daemon {
+  status(): StatusAnswer;
+  /** Ends everything in order; pods keep their interfaces. */
+  stop(): Promise<void>;
+  /** Resolves, never rejects, with the reason when the daemon cannot go on. */
+  readonly failed: Promise<Error>;
+}
+
+const DEFAULT_MTU = 1500;
+const STATE_FILE = 'state.mdb';
+
+/** @throws PodwireError; then nothing is left behind */
+export async function startDaemon(options: DaemonOptions, io: { log?: Logger } = {}): Promise<Daemon> {
+  const log = io.log ?? createLogger();
+  const undo = new Undo();
+  try {
+    return await start(options, log, undo);
+  } catch (error) {
+    await undo.run((failure) => log.error({ error: String(failure) }, 'undo failed'));
+    throw asPodwireError(error);
+  }
+}
+
+async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<Daemon> {
+  log.info({ node: options.name, version: VERSION, pid: process.pid }, 'starting');
+  openDataDirectory(options.data);
+  const lock = lockDirectory(options.data);
+  undo.add(() => lock.release());
+  await refuseLiveSocket(options.socket);
+  refuseHostAddresses('--pod-cidr', options.podCidrs);
+  const mtu = await chooseMtu(options);
+  const store = EmbeddedStore.open(join(options.data, STATE_FILE));
+  undo.add(() => store.close());
+  await claimNode(store, { name: options.name });
+  const dataplane = await Dataplane.start({ io: options.io });
+  const worker = superviseWorker(dataplane, log, undo);
+  log.info({ io: dataplane.io, reason: dataplane.ioReason }, 'packet I/O chosen');
+  const parts = assemble(options, mtu, store, dataplane, log);
+  await bringUp(parts, dataplane, log);
+  undo.add(() => parts.reconciler.stop());
+  const state = { ready: true, failed: worker.hasFailed };
+  const api = apiDaemon(options, mtu, parts, dataplane, state);
+  const server = ApiServer.listen({
+    socket: options.socket,
+    routes: apiRoutes(api),
+    watch: (after, send) => watchResources(store, parts.pods, after, send),
+    log,
+  });
+  log.info({ node: options.name, socket: options.socket, mtu, podCIDRs: options.podCidrs }, 'ready');
+  return {
+    status: api.status,
+    failed: worker.failed,
+    stop: async () => {
+      log.info('stopping');
+      state.ready = false;
+      server.stopAccepting();
+      parts.reconciler.stop();
+      await parts.lock.idle();
+      server.close();
+      worker.expectExit();
+      await undo.run((failure) => log.error({ error: String(failure) }, 'while stopping'));
+      log.info('stopped');
+    },
+  };
+}
+
+function openDataDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new PodwireError('DATA_DIR_FAILED', `--data ${path}: ${detail}`, '--data', error);
+  }
+}
+
+async function chooseMtu({ mtu, underlay }: DaemonOptions): Promise<number> {
+  const fitting = underlay === undefined ? DEFAULT_MTU : await tunnelMtu(underlay);
+  return mtu === 'auto' ? fitting : mtu;
+}
+
+interface Worker {
+  readonly failed: Promise<Error>;
+  hasFailed(): boolean;
+  expectExit(): void;
+}
+
+function superviseWorker(dataplane: Dataplane, log: Logger, undo: Undo): Worker {
+  let failure: Error | undefined;
+  let expected = false;
+  undo.add(async () => {
+    expected = true;
+    if (!failure) await dataplane.stop();
+  });
+  const failed = new Promise<Error>((resolve) => {
+    dataplane.onExit = (error) => {
+      if (expected) return;
+      failure = new PodwireError(
+        'DATAPLANE_FAILED',
+        `the data plane worker ended: ${error?.message ?? 'no reason'}`,
+      );
+      log.fatal({ error: failure.message }, 'data plane failed');
+      resolve(failure);
+    };
+  });
+  return {
+    failed,
+    hasFailed: () => failure !== undefined,
+    expectExit: () => {
+      expected = true;
+    },
+  };
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly networks: Networks;
+  readonly podRecords: Records<PodRecord>;
+  readonly pods: Pods;
+  readonly ports: Ports;
+  readonly nodePort: NodePort;
+  readonly publisher: Publisher;
+  readonly reconciler: Reconciler;
+  readonly lock: KeyedLock;
+}
+
+function assemble(
+  options: DaemonOptions,
+  mtu: number,
+  store: Store,
+  dataplane: Dataplane,
+  log: Logger,
+): Parts {
+  const lock = new KeyedLock();
+  const ports = new Ports(dataplane);
+  const podRecords = new Records<PodRecord>(store, PODS);
+  const nonBlocking = dataplane.io === 'poll';
+  const networks: Networks = new Networks(new Records<Network>(store, NETWORKS), options, async () => {
+    await publish();
+    await nodePort.syncRoutes();
+  });
+  const nodePort = new NodePort(ports, networks, { ...options, mtu, nonBlocking });
+  const publisher = new Publisher(dataplane, (generation) => ({
+    generation,
+    networks: networks.planned(),
+    node: nodePort.planned,
+    pods: ports.planned(),
+  }));
+  const publish = () => publisher.publish();
+  const attacher = new Attacher({ networks, ports, publish, log, mtu, nonBlocking });
+  const pods = new Pods({ records: podRecords, attacher, ports, lock, log });
+  const reconciler = new Reconciler({
+    records: podRecords,
+    networks,
+    attacher,
+    pods,
+    ports,
+    nodePort,
+    lock,
+    publish,
+    log,
+  });
+  return { store, networks, podRecords, pods, ports, nodePort, publisher, reconciler, lock };
+}
+
+async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
+  const { networks, podRecords, nodePort, publisher, reconciler } = parts;
+  await networks.load();
+  await podRecords.load();
+  await nodePort.open();
+  dataplane.onPortDown = (id, reason) => {
+    reconciler.portDown(id, reason).catch((error) => {
+      log.error({ error: asPodwireError(error).message }, 'interface not made again');
+    });
+  };
+  await publisher.publish();
+  await nodePort.syncRoutes();
+  await reconciler.restoreAll();
+  nodePort.persist();
+  reconciler.start();
+}
+
+function apiDaemon(
+  options: DaemonOptions,
+  mtu: number,
+  { networks, pods, ports, nodePort, publisher, store }: Parts,
+  dataplane: Dataplane,
+  state: { ready: boolean; failed: () => boolean },
+): ApiDaemon {
+  const begun = performance.now();
+  const everyPort = () => [...(nodePort.planned ? [nodePort.planned] : []), ...ports.planned()];
+  return {
+    networks,
+    pods,
+    revision: async () => (await store.list(NETWORKS)).revision,
+    status: () => ({
+      node: options.name,
+      ready: state.ready && !state.failed(),
+      io: dataplane.io,
+      ioReason: dataplane.ioReason,
+      generation: publisher.current.generation,
+      podCIDRs: [...options.podCidrs],
+      clusterCIDRs: [...options.clusterCidrs],
+      serviceCIDRs: [...options.serviceCidrs],
+      underlay: options.underlay ?? null,
+      peers: [],
+      pods: pods.attachedCount(),
+      networks: networks.list().length,
+      mtu,
+      nodeIPs: nodePort.ips,
+      version: VERSION,
+      pid: process.pid,
+      uptimeSeconds: Math.floor((performance.now() - begun) / 1000),
+    }),
+    routes: () => routesView(publisher.current, networks.planned()),
+    fdb: async () => fdbView(publisher.current, await dataplane.learned()),
+    neighbors: async () => neighborsView(publisher.current, await dataplane.learned()),
+    stats: () => statsView(dataplane.counters, everyPort()),
+    drops: () => dropsView(dataplane.counters, everyPort()),
+    isHealthy: () => !state.failed(),
+  };
+}

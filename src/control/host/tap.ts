@@ -1,0 +1,65 @@
+/**
+ * TAPs as the control plane uses them: made or taken up in a namespace, described for the data plane.
+ */
+import { OFFLOAD } from '../../dataplane/device.js';
+import { LinuxError } from '../../linux/errno.js';
+import { withNamespace } from '../../linux/netns.js';
+import { closeTap, hardwareAddress, openTap, setPersistent, type Tap, TunOffload } from '../../linux/tun.js';
+import { formatMac } from '../../wire/address.js';
+import { PodwireError } from '../errors.js';
+
+export { closeTap, setPersistent, type Tap };
+
+export interface TapWish {
+  readonly ifname: string;
+  /** For the poll driver; io_uring needs blocking ones. */
+  readonly nonBlocking: boolean;
+}
+
+/** Makes a TAP that vanishes with its descriptor until it is made persistent. @throws LinuxError */
+export function createTap(namespace: number, { ifname, nonBlocking }: TapWish): Tap {
+  return withNamespace(namespace, () => openTap({ name: ifname, mode: 'create', nonBlocking }));
+}
+
+/**
+ * Takes up the persistent TAP that an earlier daemon left, or makes it anew where it is gone.
+ * @param mac what it must have: a TAP of the same name with another MAC is somebody else's.
+ * @throws LinuxError, PodwireError INTERFACE_EXISTS
+ */
+export function restoreTap(namespace: number, wish: TapWish, mac?: string): Tap {
+  const tap = takeUp(namespace, wish);
+  if (tap === undefined) return createTap(namespace, wish);
+  if (mac === undefined || macOfTap(tap) === mac) return tap;
+  const other = macOfTap(tap);
+  closeTap(tap);
+  throw new PodwireError(
+    'INTERFACE_EXISTS',
+    `${wish.ifname} is another TAP (${other} instead of ${mac}), which is not podwire's`,
+  );
+}
+
+function takeUp(namespace: number, { ifname, nonBlocking }: TapWish): Tap | undefined {
+  try {
+    return withNamespace(namespace, () => openTap({ name: ifname, mode: 'take-up', nonBlocking }));
+  } catch (error) {
+    if (error instanceof LinuxError && error.code === 'INTERFACE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function macOfTap(tap: Tap): string {
+  const bytes = Buffer.from(hardwareAddress(tap.fd));
+  return formatMac(bytes.readUInt16BE(0), bytes.readUInt32BE(2));
+}
+
+/** Which unfinished packets the data plane may hand to the TAP. */
+export function offloadBits({ offloads }: Tap): number {
+  const { TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_USO4, TUN_F_USO6 } = TunOffload;
+  const uso = TUN_F_USO4 | TUN_F_USO6;
+  return (
+    (offloads & TUN_F_CSUM ? OFFLOAD.CHECKSUM : 0) |
+    (offloads & TUN_F_TSO4 ? OFFLOAD.TSO4 : 0) |
+    (offloads & TUN_F_TSO6 ? OFFLOAD.TSO6 : 0) |
+    ((offloads & uso) === uso ? OFFLOAD.USO : 0)
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * Ports of the switch: the numbers, and what is behind each. A number is given out again only when the data
+ * plane has closed the port that had it.
+ */
+import { MAX_PORTS } from '../dataplane/constants.js';
+import type { PlannedPort } from './compile.js';
+import { PodwireError } from './errors.js';
+import { closeTap, offloadBits, type Tap } from './host/tap.js';
+import { NumberPool } from './numbers.js';
+
+/** The data plane's part in it; src/dataplane/worker/handle.ts. */
+export interface PortTarget {
+  addPort(port: { id: number; name: string; fd: number; mtu: number; offloads: number }): Promise<void>;
+  removePort(id: number): Promise<void>;
+}
+
+export interface LivePort<T extends PlannedPort = PlannedPort> {
+  /** The TAP's descriptor: the data plane's, good for ioctls until the port is removed. */
+  readonly fd: number;
+  readonly planned: T;
+}
+
+export class Ports {
+  private readonly live = new Map<string, LivePort>();
+  private readonly ids = new NumberPool(0, MAX_PORTS);
+
+  constructor(private readonly target: PortTarget) {}
+
+  /** By the name of the port: `default/web`. */
+  get(name: string): LivePort | undefined {
+    return this.live.get(name);
+  }
+
+  withId(id: number): LivePort | undefined {
+    return [...this.live.values()].find(({ planned }) => planned.id === id);
+  }
+
+  planned(): PlannedPort[] {
+    return [...this.live.values()].map(({ planned }) => planned);
+  }
+
+  /**
+   * Gives the TAP, and its descriptor, to the data plane as a port, which is closed until it is published. The
+   * TAP is closed where this fails.
+   * @throws PodwireError PORTS_EXHAUSTED
+   */
+  async add<T extends PlannedPort>(port: Omit<T, 'id'>, tap: Tap): Promise<LivePort<T>> {
+    const id = this.ids.take();
+    try {
+      if (id === undefined)
+        throw new PodwireError('PORTS_EXHAUSTED', `the switch has ${MAX_PORTS} ports already`);
+      const planned = { ...port, id } as T;
+      await this.target.addPort({
+        id,
+        name: port.name,
+        fd: tap.fd,
+        mtu: port.mtu,
+        offloads: offloadBits(tap),
+      });
+      return { fd: tap.fd, planned };
+    } catch (error) {
+      closeTap(tap);
+      if (id !== undefined) this.ids.release(id);
+      throw error;
+    }
+  }
+
+  /** From now on the port is part of what is published. */
+  enlist(port: LivePort): void {
+    this.live.set(port.planned.name, port);
+  }
+
+  /** From now on it is not; it goes on existing. */
+  delist(port: LivePort): void {
+    if (this.live.get(port.planned.name) === port) this.live.delete(port.planned.name);
+  }
+
+  /** Closes the TAP; one that is not persistent disappears. */
+  async remove({ planned: { id } }: LivePort): Promise<void> {
+    await this.target.removePort(id);
+    this.ids.release(id);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What the store holds, and under which keys:
+ *
+ *     networks/NAME       a Network as applied
+ *     pods/NS/NAME        PodRecord: the Pod, and how it is attached
+ *     local/node          NodeRecord: whose data directory this is
+ *
+ * Network and Pod are held in memory too; the store is written first, so that memory never knows more.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ObjectMeta, Pod } from './api/types.js';
+import { PodwireError } from './errors.js';
+import type { Json, Store } from './store/store.js';
+
+/** How a pod is attached: everything needed to attach it in the same way again. */
+export interface AttachmentRecord {
+  readonly netns: string;
+  /** 'device:inode' of the namespace: another one may take its path. */
+  readonly netnsId: string;
+  readonly ifname: string;
+  readonly network: string;
+  /** Index of the bridge domain within the network. */
+  readonly domain: number;
+  readonly ips: readonly string[];
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+export interface PodRecord {
+  readonly pod: Pod;
+  /** It was applied and outlives its attachment; else it came with the attachment and goes with it. */
+  readonly applied: boolean;
+  readonly attachment?: AttachmentRecord;
+}
+
+export interface NodeRecord {
+  readonly name: string;
+}
+
+export const PODS = 'pods/';
+export const NETWORKS = 'networks/';
+const NODE = 'local/node';
+
+export function podKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** Records of one kind in memory and in the store, written with compare-and-swap. */
+export class Records<T extends object> {
+  private readonly records = new Map<string, { value: T; revision: number }>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly prefix: string,
+  ) {}
+
+  async load(): Promise<void> {
+    const { entries } = await this.store.list(this.prefix);
+    for (const { key, value, revision } of entries) {
+      this.records.set(key.slice(this.prefix.length), { value: value as unknown as T, revision });
+    }
+  }
+
+  get(key: string): T | undefined {
+    return this.records.get(key)?.value;
+  }
+
+  revision(key: string): number {
+    return this.records.get(key)?.revision ?? 0;
+  }
+
+  /** Sorted by key. */
+  list(): [key: string, value: T][] {
+    return [...this.records]
+      .map(([key, { value }]): [string, T] => [key, value])
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** @throws PodwireError CONFLICT, STORE_FAILED */
+  async save(key: string, value: T): Promise<void> {
+    const revision = await this.store.put(this.prefix + key, asJson(value), this.revision(key));
+    this.records.set(key, { value, revision });
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.store.delete(this.prefix + key, this.revision(key));
+    this.records.delete(key);
+  }
+}
+
+/** @throws PodwireError STATE_MISMATCH where the data directory is another node's */
+export async function claimNode(store: Store, node: NodeRecord): Promise<void> {
+  const found = await store.get(NODE);
+  if (found === undefined) {
+    await store.put(NODE, asJson(node));
+    return;
+  }
+  const { name } = found.value as unknown as NodeRecord;
+  if (name === node.name) return;
+  throw new PodwireError(
+    'STATE_MISMATCH',
+    `the data directory holds the state of node ${name}, not ${node.name}: give --name ${name} or another --data`,
+  );
+}
+
+/** Metadata of a new or changed resource: the store's fields stay, the user's are as given. */
+export function stampMeta(given: ObjectMeta, existing: ObjectMeta | undefined): ObjectMeta {
+  const { resourceVersion: _, uid: __, creationTimestamp: ___, ...rest } = given;
+  return {
+    ...rest,
+    uid: existing?.uid ?? randomUUID(),
+    creationTimestamp: existing?.creationTimestamp ?? new Date().toISOString(),
+  };
+}
+
+/** What a PUT with a resourceVersion relies on. @throws PodwireError CONFLICT */
+export function checkVersion(what: string, given: ObjectMeta, revision: number): void {
+  const { resourceVersion } = given;
+  if (resourceVersion === undefined || resourceVersion === String(revision)) return;
+  throw new PodwireError(
+    'CONFLICT',
+    `${what} has resourceVersion ${revision || 'none'}, not ${resourceVersion}: it has changed; read it again`,
+    'metadata.resourceVersion',
+  );
+}
+
+/** Records are plain data; leaving out undefined fields makes them JSON. */
+function asJson(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}

@@ -1,0 +1,155 @@
+/**
+ * What is in force, as people read it: routes, FDB, neighbours, statistics and drops.
+ */
+import { type Counters, CYCLES, PORT_COUNTERS, TOTALS } from '../dataplane/counters.js';
+import { DROP_MEANINGS, DROP_REASONS } from '../dataplane/drop-reasons.js';
+import type { RouteSpec, Snapshot } from '../dataplane/snapshot.js';
+import type { Dataplane } from '../dataplane/worker/handle.js';
+import type {
+  DropsAnswer,
+  FdbAnswer,
+  FdbEntry,
+  NeighborEntry,
+  NeighborsAnswer,
+  RouteEntry,
+  RoutesAnswer,
+  StatsAnswer,
+} from './api/types.js';
+import { NODE_ROUTE_TABLE, type PlannedNetwork, type PlannedPort } from './compile.js';
+
+/** The switch itself, where a port is named. */
+const SWITCH = 'switch';
+
+type Learned = Awaited<ReturnType<Dataplane['learned']>>;
+
+export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork[]): RoutesAnswer {
+  const tables = new Map(networks.map(({ routeTable, name }) => [routeTable, name]));
+  tables.set(NODE_ROUTE_TABLE, 'node');
+  const routes = snapshot.routes.map(
+    (route): RouteEntry => ({
+      network: tables.get(route.table) ?? String(route.table),
+      prefix: route.prefix,
+      kind: route.kind,
+      via: route.kind === 'via' ? route.gateway : null,
+      dev: deviceOf(route, snapshot),
+    }),
+  );
+  return { generation: snapshot.generation, routes };
+}
+
+function deviceOf(route: RouteSpec, snapshot: Snapshot): string | null {
+  if (route.kind === 'connected' || route.kind === 'via') return domainName(snapshot, route.domain);
+  return route.kind === 'port' ? portName(snapshot, route.port) : null;
+}
+
+export function fdbView(snapshot: Snapshot, { fdb }: Pick<Learned, 'fdb'>): FdbAnswer {
+  const ports = snapshot.ports.flatMap(({ name, mac, attachment }): FdbEntry[] =>
+    attachment.kind === 'domain'
+      ? [{ ...fixed, network: domainName(snapshot, attachment.domain), mac, port: name }]
+      : [],
+  );
+  const gateways = snapshot.domains
+    .filter((domain) => domain.gateways.length > 0)
+    .map(({ name, gatewayMac }): FdbEntry => ({ ...fixed, network: name, mac: gatewayMac, port: SWITCH }));
+  const learned = fdb.map(
+    ({ domain, vlan, mac, port, ageMs }): FdbEntry => ({
+      network: domainName(snapshot, domain),
+      vlan,
+      mac,
+      port: portName(snapshot, port),
+      kind: 'learned',
+      ageMs: Math.round(ageMs),
+    }),
+  );
+  return { generation: snapshot.generation, fdb: [...gateways, ...ports, ...learned] };
+}
+
+const fixed = { vlan: 0, kind: 'static', ageMs: null } as const;
+
+export function neighborsView(
+  snapshot: Snapshot,
+  { neighbours }: Pick<Learned, 'neighbours'>,
+): NeighborsAnswer {
+  const local = snapshot.domains.flatMap(({ name, gatewayMac, gateways }) =>
+    gateways.map(
+      (address): NeighborEntry => ({
+        network: name,
+        address,
+        mac: gatewayMac,
+        port: SWITCH,
+        kind: 'local',
+        ageMs: null,
+      }),
+    ),
+  );
+  const known = snapshot.neighbours.map(
+    ({ domain, address, mac, port }): NeighborEntry => ({
+      network: domainName(snapshot, domain),
+      address,
+      mac,
+      port: portName(snapshot, port),
+      kind: 'static',
+      ageMs: null,
+    }),
+  );
+  const learned = neighbours.map(
+    ({ domain, address, mac, port, ageMs }): NeighborEntry => ({
+      network: domainName(snapshot, domain),
+      address,
+      mac,
+      port: portName(snapshot, port),
+      kind: 'learned',
+      ageMs: Math.round(ageMs),
+    }),
+  );
+  return { generation: snapshot.generation, neighbors: [...local, ...known, ...learned] };
+}
+
+/** @param ports those that exist: closed ones have counters as well. */
+export function statsView(counters: Counters, ports: readonly PlannedPort[]): StatsAnswer {
+  // What ends is read before what begins, so that a packet between the two reads counts as in flight.
+  const totals = Object.fromEntries(
+    TOTALS.toReversed().map((total) => [total, counters.total(total)]),
+  ) as StatsAnswer['totals'];
+  const { received, originated, replicated, sent, consumed, joined, dropped } = totals;
+  return {
+    ports: byName(ports).map(({ id, name }) => ({
+      port: name,
+      ...(Object.fromEntries(PORT_COUNTERS.map((counter) => [counter, counters.port(id, counter)])) as Record<
+        (typeof PORT_COUNTERS)[number],
+        number
+      >),
+      drops: DROP_REASONS.reduce((sum, _, reason) => sum + counters.portDrops(id, reason), 0),
+    })),
+    totals: { received, originated, replicated, joined, consumed, sent, dropped },
+    inFlight: received + originated + replicated - sent - consumed - joined - dropped,
+    cycles: Object.fromEntries(
+      CYCLES.map((counter) => [counter, counters.cycleCounter(counter)]),
+    ) as StatsAnswer['cycles'],
+  };
+}
+
+export function dropsView(counters: Counters, ports: readonly PlannedPort[]): DropsAnswer {
+  const drops = ports.flatMap(({ id, name }) =>
+    DROP_REASONS.map((reason, index) => ({
+      reason: reason as DropsAnswer['drops'][number]['reason'],
+      meaning: DROP_MEANINGS[index],
+      port: name,
+      count: counters.portDrops(id, index),
+    })).filter(({ count }) => count > 0),
+  );
+  drops.sort((a, b) => b.count - a.count || (`${a.port} ${a.reason}` < `${b.port} ${b.reason}` ? -1 : 1));
+  return { total: counters.total('dropped'), drops };
+}
+
+function byName(ports: readonly PlannedPort[]): PlannedPort[] {
+  return [...ports].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function domainName(snapshot: Snapshot, id: number): string {
+  return snapshot.domains.find((domain) => domain.id === id)?.name ?? String(id);
+}
+
+function portName(snapshot: Snapshot, id: number): string {
+  return snapshot.ports.find((port) => port.id === id)?.name ?? String(id);
+}
