@@ -5,6 +5,8 @@
  * whole is finished here (checksum completed, segments cut), since only here is it known. A full queue or a
  * missing port is a counted drop.
  */
+
+import { GSO } from '../wire/virtio-net.js';
 import { Batch } from './batch.js';
 import { MAX_PORTS, TX_QUEUE } from './constants.js';
 import type { Counters } from './counters.js';
@@ -12,17 +14,16 @@ import { type Device, OFFLOAD } from './device.js';
 import { DROP } from './drop-reasons.js';
 import { PACKET, type PacketPool } from './pool.js';
 import type { Segmenter } from './segmenter.js';
-import { GSO } from '../wire/virtio-net.js';
 
-/** Which offload a device needs to take a GSO packet of this virtio type. */
-function offloadFor(gsoType: number): number {
+/** Which offloads a device needs to take a GSO packet of this virtio type; its checksum is always partial. */
+function offloadsFor(gsoType: number): number {
   switch (gsoType & ~GSO.ECN) {
     case GSO.TCPV4:
-      return OFFLOAD.TSO4;
+      return OFFLOAD.CHECKSUM | OFFLOAD.TSO4;
     case GSO.TCPV6:
-      return OFFLOAD.TSO6;
+      return OFFLOAD.CHECKSUM | OFFLOAD.TSO6;
     default:
-      return OFFLOAD.USO;
+      return OFFLOAD.CHECKSUM | OFFLOAD.USO;
   }
 }
 
@@ -66,7 +67,8 @@ export class Egress {
     const { pool } = this;
     const offloads = this.offloads[port];
     const gsoType = pool.gsoType[slot];
-    if (gsoType !== GSO.NONE && (offloads & offloadFor(gsoType)) === 0) {
+    const needed = gsoType === GSO.NONE ? 0 : offloadsFor(gsoType);
+    if ((offloads & needed) !== needed) {
       this.segmenter.segment(slot, queue);
     } else {
       if ((pool.flags[slot] & PACKET.PARTIAL_CHECKSUM) !== 0 && (offloads & OFFLOAD.CHECKSUM) === 0) {

@@ -5,7 +5,7 @@
  * and many times over in one process. One cycle allocates nothing.
  */
 import type { Checksum } from '../wire/checksum.js';
-import { Batch } from './batch.js';
+import type { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import type { Device } from './device.js';
 import { Egress } from './egress.js';
@@ -64,7 +64,14 @@ export class Engine {
 
   /** Puts a compiled snapshot in force, from the next packet on. Called between cycles. */
   swap(data: TablesData): void {
-    this.context.tables = Tables.from(data);
+    const { context } = this;
+    const before = context.tables.ports.domain;
+    context.tables = Tables.from(data);
+    const after = context.tables.ports.domain;
+    // What was learned behind a port holds only in the domain that it was learned in.
+    for (let port = 0; port < before.length; port++) {
+      if (before[port] !== after[port]) context.learned.forgetPort(port);
+    }
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */

@@ -9,21 +9,21 @@
  */
 import * as arp from '../../wire/arp.js';
 import * as ethernet from '../../wire/ethernet.js';
+import { ETHERTYPE } from '../../wire/ethernet.js';
 import * as icmp from '../../wire/icmp.js';
 import * as icmpv6 from '../../wire/icmpv6.js';
 import * as ipv4 from '../../wire/ipv4.js';
+import { PROTOCOL } from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import * as extensions from '../../wire/ipv6-extensions.js';
 import * as tcp from '../../wire/tcp.js';
 import * as udp from '../../wire/udp.js';
-import { ETHERTYPE } from '../../wire/ethernet.js';
-import { PROTOCOL } from '../../wire/ipv4.js';
 import type { Batch } from '../batch.js';
 import { MAX_FRAME } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { isOffloadSound } from '../offload.js';
-import { KIND, PACKET, VLAN_TAGGED, type PacketPool } from '../pool.js';
+import { KIND, PACKET, type PacketPool, VLAN_TAGGED } from '../pool.js';
 
 /** What `parse…` functions answer when the packet is sound; anything else is a drop reason. */
 const SOUND = -1;
@@ -153,7 +153,8 @@ function parseTransport(pool: PacketPool, slot: number, protocol: number, l4: nu
       break;
     case PROTOCOL.UDP:
       if (room < udp.HEADER_LENGTH || udp.length(view, l4) < udp.HEADER_LENGTH) return DROP['malformed-l4'];
-      if ((pool.flags[slot] & PACKET.FRAGMENT) === 0 && udp.length(view, l4) > room) return DROP['malformed-l4'];
+      if ((pool.flags[slot] & PACKET.FRAGMENT) === 0 && udp.length(view, l4) > room)
+        return DROP['malformed-l4'];
       break;
     case PROTOCOL.ICMP:
       if (room < icmp.HEADER_LENGTH) return DROP['malformed-l4'];

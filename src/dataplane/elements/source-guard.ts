@@ -12,16 +12,16 @@ import * as arp from '../../wire/arp.js';
 import * as ethernet from '../../wire/ethernet.js';
 import * as icmpv6 from '../../wire/icmpv6.js';
 import * as ipv4 from '../../wire/ipv4.js';
+import { PROTOCOL } from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import * as nd from '../../wire/nd.js';
 import * as udp from '../../wire/udp.js';
-import { PROTOCOL } from '../../wire/ipv4.js';
 import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
+import { checkDiscovery } from '../neighbour-discovery.js';
 import { KIND, type PacketPool } from '../pool.js';
 import { ownsIpv4, ownsIpv6, type PortTableData } from '../tables/port-table.js';
-import { checkDiscovery } from '../neighbour-discovery.js';
 
 const ALLOWED = -1;
 const BOOTP_CLIENT = 68;
@@ -109,7 +109,13 @@ function guardIpv6(pool: PacketPool, ports: PortTableData, slot: number, port: n
   return own || icmpv6.isMulticastListener(type) ? ALLOWED : DROP['spoofed-ipv6'];
 }
 
-function guardDiscovery(pool: PacketPool, ports: PortTableData, slot: number, port: number, type: number): number {
+function guardDiscovery(
+  pool: PacketPool,
+  ports: PortTableData,
+  slot: number,
+  port: number,
+  type: number,
+): number {
   if (type === icmpv6.TYPE.ROUTER_ADVERTISEMENT || type === icmpv6.TYPE.REDIRECT) return DROP['spoofed-nd'];
   const malformed = checkDiscovery(pool, slot);
   if (malformed !== ALLOWED) return malformed;
@@ -117,7 +123,13 @@ function guardDiscovery(pool: PacketPool, ports: PortTableData, slot: number, po
 }
 
 /** Link-layer options name the port's MAC; an advertisement, or a solicitation from `::`, an own address. */
-function claimsOnlyOwn(pool: PacketPool, ports: PortTableData, slot: number, port: number, type: number): boolean {
+function claimsOnlyOwn(
+  pool: PacketPool,
+  ports: PortTableData,
+  slot: number,
+  port: number,
+  type: number,
+): boolean {
   const { view } = pool;
   const l3 = pool.l3[slot];
   const l4 = pool.l4[slot];
