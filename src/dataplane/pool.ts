@@ -134,6 +134,11 @@ export class PacketPool {
     return this.references[slot] > 1;
   }
 
+  /** Whether anybody owns the slot; a free one has no reference. */
+  isOwned(slot: number): boolean {
+    return this.references[slot] > 0;
+  }
+
   /** Gives one reference back; the last one frees the slot. */
   release(slot: number): void {
     if (--this.references[slot] === 0) this.freeList[this.freeCount++] = slot;

@@ -1,0 +1,37 @@
+/**
+ * How long fuzzing goes on and from where. Without settings each property gets a few seconds and a seed of its
+ * own, which is printed; FUZZ_SEED repeats a run, FUZZ_RUNS asks for a number of cases, however long they take.
+ */
+import fc from 'fast-check';
+
+const { FUZZ_SEED, FUZZ_RUNS } = process.env;
+
+const seed = FUZZ_SEED === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(FUZZ_SEED);
+
+export const FUZZ_TIMEOUT = FUZZ_RUNS === undefined ? 60_000 : 24 * 3600 * 1000;
+
+export interface FuzzOptions {
+  /** How long to go on (ms). */
+  readonly budget: number;
+  /** The smallest input that still fails. */
+  readonly onFound?: (found: unknown) => void;
+}
+
+/** Tries what `arbitrary` makes until time is up. @throws what `predicate` throws, with the smallest such input. */
+export function fuzz<T>(
+  name: string,
+  arbitrary: fc.Arbitrary<T>,
+  predicate: (value: T) => void,
+  options: FuzzOptions,
+): void {
+  const limits =
+    FUZZ_RUNS === undefined
+      ? { numRuns: 1_000_000, interruptAfterTimeLimit: options.budget, markInterruptAsFailure: false }
+      : { numRuns: Number(FUZZ_RUNS) };
+  const details = fc.check(fc.property(arbitrary, predicate), { seed, ...limits });
+  console.log(`${name}: ${details.numRuns} cases, FUZZ_SEED=${seed}`);
+  if (!details.failed) return;
+  if (details.counterexample !== null) options.onFound?.(details.counterexample[0]);
+  const cause = details.errorInstance;
+  throw new Error(`${name}, FUZZ_SEED=${seed}: ${cause}\n${fc.defaultReportMessage(details)}`, { cause });
+}
