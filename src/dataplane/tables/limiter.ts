@@ -26,8 +26,8 @@ export const ICMP_RATE = {
   allBurst: 50,
 } as const;
 
-/** ms; absorbs rounding, so that a burst of n is n tokens also where the interval is not a binary fraction. */
-const ROUNDING = 1e-6;
+/** ms; absorbs rounding, so that a burst of n is n tokens also where the interval is no binary fraction. */
+const ROUNDING = 1e-4;
 
 function requireRate(ratePerSecond: number, burst: number): void {
   requireInteger('burst', burst, 1, 1 << 30);

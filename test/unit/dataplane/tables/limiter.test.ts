@@ -50,6 +50,17 @@ describe('TokenBuckets', () => {
     expect(taken(1e9)).toBe(6);
   });
 
+  it('gives the whole burst where the interval is no binary fraction', () => {
+    for (const rate of [3, 7, 30, 999, 1e6 / 3]) {
+      for (let burst = 1; burst <= 200; burst++) {
+        const buckets = new TokenBuckets(1, rate, burst);
+        let taken = 0;
+        while (taken <= burst && buckets.take(0, 123_456_789)) taken += 1;
+        expect([rate, taken]).toEqual([rate, burst]);
+      }
+    }
+  });
+
   it('keeps buckets apart, and gives none beyond its bounds', () => {
     const buckets = new TokenBuckets(2, 1, 1);
     expect([buckets.take(0, 0), buckets.take(0, 0), buckets.take(1, 0)]).toEqual([true, false, true]);

@@ -91,17 +91,22 @@ describe('LearnedNeighbours', () => {
   });
 
   it('keeps every word of an IPv6 address, and the families, apart', () => {
-    const table = neighbours();
-    const address: [number, number, number, number] = [0, 0, 0, 0x0a000001];
-    table.learn6(1, ...address, 0x0200, 1, 3, 0);
-    expect(table.lookup4(1, 0x0a000001, 0)).toBe(-1);
-    for (let i = 0; i < 4; i++) {
-      const other: typeof address = [...address];
-      other[i] ^= 0x80000000;
-      expect(table.lookup6(1, ...other, 0)).toBe(-1);
+    // So many that each bucket has some; each is one bit of one word away from the first.
+    const list: [number, number, number, number][] = [[0, 0, 0, 0x0a000001]];
+    for (let word = 0; word < 4; word++) {
+      for (let bit = 0; bit < 32; bit++) {
+        const [first] = list;
+        list.push(first.map((w, i) => (i === word ? w ^ (1 << bit) : w)) as typeof first);
+      }
     }
-    expect(table.lookup6(2, ...address, 0)).toBe(-1);
-    expect(table.lookup6(1, ...address, 0)).toBeGreaterThan(-1);
+    for (let seed = 0; seed < 50; seed++) {
+      const table = new LearnedNeighbours({ capacity: 200, ports: 200, seed });
+      for (const [port, address] of list.entries()) table.learn6(1, ...address, 0x0200, 1, port, 0);
+      const ports = list.map((address) => table.port(table.lookup6(1, ...address, 0)));
+      expect(ports).toEqual(list.map((_, port) => port));
+      expect(list.filter(([, , , d]) => table.lookup4(1, d, 0) >= 0)).toEqual([]);
+      expect(list.filter((address) => table.lookup6(2, ...address, 0) >= 0)).toEqual([]);
+    }
   });
 
   it('lets no scan from one port push out what the others need', () => {

@@ -56,6 +56,21 @@ describe('StaticNeighbours', () => {
     expect(table.lookup6(2, 0xfd000010, 0x02440000, 0, 2)).toBe(-1);
   });
 
+  it('keeps every word of an address apart, in a bucket they share', () => {
+    // So many keys that each bucket has some; each is one bit of one word away from the first.
+    const list: StaticNeighbour[] = [{ domain: 1, family: 6, words: [1, 2, 3, 4], hi: 0, lo: 0, port: 0 }];
+    for (let word = 0; word < 4; word++) {
+      for (let bit = 0; bit < 32; bit++) {
+        const words = [1, 2, 3, 4].map((w, i) => (i === word ? (w ^ (1 << bit)) >>> 0 : w));
+        list.push({ domain: 1, family: 6, words, hi: 0, lo: 0, port: list.length });
+      }
+    }
+    for (let seed = 0; seed < 50; seed++) {
+      const table = StaticNeighbours.build(list, seed);
+      expect(list.map((one) => find(table, one)?.[2])).toEqual(list.map((one) => one.port));
+    }
+  });
+
   it('answers -1 when empty', () => {
     const table = StaticNeighbours.build([]);
     expect([table.lookup4(0, 0), table.lookup6(0, 0, 0, 0, 0)]).toEqual([-1, -1]);
