@@ -58,8 +58,8 @@ function start(args: readonly string[]): ChildProcess {
 }
 
 function startError(error: Error): PodwireError {
-  if ('code' in error && error.code === 'ENOENT') {
-    return new PodwireError('IPROUTE2_MISSING', "the program 'ip' is not installed: install iproute2");
+  if ('code' in error && (error.code === 'ENOENT' || error.code === 'EACCES')) {
+    return new PodwireError('IPROUTE2_MISSING', "there is no program 'ip' that can be run: install iproute2");
   }
   return new PodwireError('IPROUTE2_FAILED', `ip cannot be started: ${error.message}`, undefined, error);
 }

@@ -5,7 +5,7 @@
  * `history` of them) and `meta`. A write is one LMDB transaction over all three, on disk when it returns, so
  * that a daemon killed at any moment leaves the state before or after it, never between.
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
 import { PodwireError } from '../errors.js';
 import type { Change, Entry, Json, Listing, Store, Watch, WatchOptions } from './store.js';
@@ -52,6 +52,7 @@ export class EmbeddedStore implements Store {
     try {
       // Without overlapping sync a transaction is on disk when it returns.
       const root = open({ path, noSubdir: true, overlappingSync: false, encoding: 'json' });
+      chmodSync(path, 0o600);
       const store = new EmbeddedStore(root, options.history ?? DEFAULT_HISTORY);
       store.checkFormat(path);
       return store;
