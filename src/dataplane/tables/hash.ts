@@ -4,8 +4,8 @@
  * Keys come from packets, so a neighbour chooses them. A fixed mixing function would let it compute, once and
  * offline, thousands of keys that land in one bucket. The functions here are drawn from a family by a secret
  * seed: each word is split into halves that are added to secret keys and multiplied (pair-multiply-shift:
- * Thorup, "High Speed Hashing for Integers and Strings", 2015, section 3.5; NH in RFC 4418 is the same
- * construction). For any two different keys, chosen without knowledge of the seed, the 32-bit sums agree
+ * Thorup, "High Speed Hashing for Integers and Strings", 2015; NH in RFC 4418 is of the same
+ * kind). For any two different keys, chosen without knowledge of the seed, the 32-bit sums agree
  * with probability at most 2^-17. A bijective finalizer then spreads neighbouring sums, so every bit of the
  * result is usable and sequential addresses do not cluster.
  *
@@ -17,7 +17,7 @@
  */
 import { requireInteger } from './table-error.js';
 
-/** A bijection of 32-bit words with low bias ("lowbias32", Chris Wellons, hash-prospector). Returns int32. */
+/** A bijection of 32-bit words with low bias; its constants are from Chris Wellons's hash-prospector. Returns int32. */
 export function mix32(word: number): number {
   let h = word ^ (word >>> 16);
   h = Math.imul(h, 0x21f0aaad);

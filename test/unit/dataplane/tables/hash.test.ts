@@ -14,7 +14,7 @@ function unevenness(hashes: readonly number[], bits: (hash: number) => number): 
 }
 
 describe('mix32', () => {
-  it('gives the published values of lowbias32 with these constants', () => {
+  it('gives the values of its definition', () => {
     // Independently computed, with Python integers: x ^= x >> 16; x = x * 0x21f0aaad % 2**32; x ^= x >> 15;
     // x = x * 0x735a2d97 % 2**32; x ^= x >> 15
     expect([0, 1, 2, 0x12345678, 0xffffffff].map((word) => mix32(word) >>> 0)).toEqual([
