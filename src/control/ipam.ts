@@ -27,6 +27,8 @@ export interface Allocation {
 export class AddressPool {
   private readonly owners = new Map<string, string>();
   private readonly allocations = new Map<string, Allocation>();
+  /** By prefix: no position below is free. Spares a search through what is taken. */
+  private readonly lowest = new Map<string, bigint>();
 
   /** @param network its name, for messages. @param ranges one for each bridge domain. */
   constructor(
@@ -67,7 +69,7 @@ export class AddressPool {
 
   release(owner: string): readonly string[] {
     const ips = this.allocations.get(owner)?.ips ?? [];
-    for (const address of ips) this.owners.delete(address);
+    for (const address of ips) this.free(address);
     this.allocations.delete(owner);
     return ips;
   }
@@ -92,11 +94,22 @@ export class AddressPool {
   private lowestFree(domain: number, cidr: string): string | undefined {
     const { reserved } = this.ranges[domain];
     const [first, end] = usable(cidr);
-    for (let index = first; index < end; index++) {
+    for (let index = this.lowest.get(cidr) ?? first; index < end; index++) {
       const address = addressAt(cidr, index);
-      if (!reserved.has(address) && !this.owners.has(address)) return address;
+      if (reserved.has(address) || this.owners.has(address)) continue;
+      this.lowest.set(cidr, index);
+      return address;
     }
+    this.lowest.set(cidr, end);
     return undefined;
+  }
+
+  private free(address: string): void {
+    this.owners.delete(address);
+    for (const [cidr, lowest] of this.lowest) {
+      const index = indexIn(cidr, address);
+      if (index !== undefined && index < lowest) this.lowest.set(cidr, index);
+    }
   }
 
   private checkWanted(text: string, index: number, owner: string): string {
