@@ -119,7 +119,7 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     const demo = start('demo', '--pods', '2');
     const { out, err, status } = await ended(demo);
     expect({ status, err }).toEqual({ status: 0, err: '' });
-    expect(out).toMatch(/^ {2}✓ TCP 64 MiB pod to pod, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
+    expect(out).toMatch(/^ {2}✓ TCP 64 MiB, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
     expect(out).toMatch(/^All \d+ checks passed in [\d.]+ s\.$/m);
     expect(out).not.toContain('\x1b');
     expect(tracesOf(demo.pid)).toEqual([]);
@@ -128,8 +128,8 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
   for (const [signal, moment] of [
     ['SIGINT', 'switch starts'],
     ['SIGTERM', 'round trip'],
-    ['SIGINT', 'forged packets are dropped'],
-    ['SIGHUP', 'namespaces of node and pods'],
+    ['SIGINT', 'forged packets dropped'],
+    ['SIGHUP', 'namespaces'],
   ] as const) {
     it(`leaves nothing behind when ${signal} comes after '${moment}'`, { timeout: DEADLINE_MS }, async () => {
       const demo = start('demo');

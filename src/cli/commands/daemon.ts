@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { DAEMON_OPTIONS, type DaemonOptions, parseDaemonOptions } from '../../control/options.js';
 import { refuseOutputFormat } from '../context.js';
 import { environmentName, mergeSettings, type Settings } from '../daemon-settings.js';
-import { asUsage, ExitStatus } from '../errors.js';
+import { asUsage, ExitStatus, errorLine } from '../errors.js';
 
 const NAMES = DAEMON_OPTIONS.map((option) => option.name);
 
@@ -52,7 +52,7 @@ async function runDaemon(options: DaemonOptions): Promise<void> {
   const daemon = await startDaemon(options);
   const failed = await Promise.race([signal, daemon.failed]);
   await daemon.stop();
-  if (failed !== undefined) process.stderr.write(`error: DATAPLANE_FAILED: ${failed.message}\n`);
+  if (failed !== undefined) process.stderr.write(`${errorLine(failed)}\n`);
   process.exit(failed === undefined ? ExitStatus.DONE : ExitStatus.FAILED);
 }
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { FdbAnswer, FdbEntry } from '../../control/api/types.js';
 import { clientFor, outputFormat, printListing } from '../context.js';
+import { byTexts } from '../output/order.js';
 import type { Column } from '../output/table.js';
 import { formatAge } from '../output/units.js';
 
@@ -20,6 +21,12 @@ export function fdbCommand(): Command {
     .action(async (_options: unknown, self: Command) => {
       const format = outputFormat(self, ['table', 'json']);
       const answer = await clientFor(self).get<FdbAnswer>('/v1/fdb');
-      printListing(format, { answer, rows: answer.fdb, columns: COLUMNS, none: 'no MAC addresses' });
+      const rows = answer.fdb.toSorted(
+        byTexts(
+          ({ network }) => network,
+          ({ port }) => port,
+        ),
+      );
+      printListing(format, { answer, rows, columns: COLUMNS, none: 'no MAC addresses' });
     });
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { NeighborEntry, NeighborsAnswer } from '../../control/api/types.js';
 import { clientFor, outputFormat, printListing } from '../context.js';
+import { byTexts } from '../output/order.js';
 import type { Column } from '../output/table.js';
 import { formatAge } from '../output/units.js';
 
@@ -21,6 +22,12 @@ export function neighborsCommand(): Command {
     .action(async (_options: unknown, self: Command) => {
       const format = outputFormat(self, ['table', 'json']);
       const answer = await clientFor(self).get<NeighborsAnswer>('/v1/neighbors');
-      printListing(format, { answer, rows: answer.neighbors, columns: COLUMNS, none: 'no neighbours' });
+      const rows = answer.neighbors.toSorted(
+        byTexts(
+          ({ network }) => network,
+          ({ address }) => address,
+        ),
+      );
+      printListing(format, { answer, rows, columns: COLUMNS, none: 'no neighbours' });
     });
 }

@@ -25,7 +25,7 @@ export function statsCommand(): Command {
         rows: answer.ports,
         columns: COLUMNS,
         none: 'no ports',
-        footer: balance(answer),
+        footer: `\n${balance(answer)}`,
       });
     });
 }
@@ -44,7 +44,7 @@ export function balance({ totals, inFlight }: StatsAnswer): string {
     ['dropped', totals.dropped],
     ['in flight', inFlight],
   ]);
-  return `\n${came} = ${went}`;
+  return `${came} = ${went}`;
 }
 
 function terms(all: readonly (readonly [string, number])[]): string {

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { StatusAnswer } from '../../control/api/types.js';
 import { clientFor, outputFormat, print, printJson } from '../context.js';
+import { ioName } from '../output/io-name.js';
 import { renderFields } from '../output/table.js';
 import { formatAge } from '../output/units.js';
 
@@ -12,12 +13,13 @@ export function statusCommand(): Command {
       const format = outputFormat(self, ['table', 'json']);
       const status = await clientFor(self).get<StatusAnswer>('/v1/status');
       if (format === 'json') printJson(status);
-      else print(renderStatus(status));
+      else print(renderStatus(status, process.stdout.columns));
     });
 }
 
-export function renderStatus(status: StatusAnswer): string {
-  return renderFields([
+export function renderStatus(status: StatusAnswer, columns?: number): string {
+  const uptime = formatAge(status.uptimeSeconds * 1000);
+  const fields: [string, string][] = [
     ['Node', status.node],
     ['Ready', status.ready ? 'yes' : 'no'],
     ['Packet I/O', `${ioName(status.io)} (${status.ioReason})`],
@@ -31,15 +33,9 @@ export function renderStatus(status: StatusAnswer): string {
     ['Networks', String(status.networks)],
     ['Peers', list(status.peers.map((peer) => `${peer.name} ${peer.address} ${peer.state}`))],
     ['Generation', String(status.generation)],
-    [
-      'Running',
-      `version ${status.version}, process ${status.pid}, for ${formatAge(status.uptimeSeconds * 1000)}`,
-    ],
-  ]);
-}
-
-export function ioName(io: StatusAnswer['io']): string {
-  return io === 'uring' ? 'io_uring' : 'poll';
+    ['Running', `version ${status.version}, process ${status.pid}, for ${uptime}`],
+  ];
+  return renderFields(fields, columns);
 }
 
 function list(items: readonly string[]): string {

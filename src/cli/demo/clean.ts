@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAlive } from './alive.js';
 import { DEMO_PREFIX, deleteNamespaces, demoNamespaces, processesIn } from './namespaces.js';
-import { sleep } from './sleep.js';
+import { sleep } from './time.js';
 
 const END_TIMEOUT_MS = 3_000;
 const POLL_MS = 50;

@@ -15,17 +15,23 @@ export function checkPrerequisites(): void {
   );
 }
 
-/** In a user namespace of one's own these are there without root. */
 function checkCapabilities(): void {
   const missing = Object.entries(effectiveCapabilities())
     .filter(([, has]) => !has)
     .map(([name]) => name);
   if (missing.length === 0) return;
+  const wayOut = tunReport().accessible ? `, or without root: ${inUserNamespace()}` : '';
   throw failure(
     'PRIVILEGE',
     `the demo makes network namespaces and TAP devices and lacks ${missing.join(', ')}; ` +
-      `run it as root: sudo env "PATH=$PATH" ${programName()} demo (in a container: docker run --privileged)`,
+      `run it as root: sudo env "PATH=$PATH" ${programName()} demo (in a container: docker run --privileged)${wayOut}`,
   );
+}
+
+/** Where anybody may open /dev/net/tun, a user namespace gives what is needed; /run is where `ip netns` writes. */
+function inUserNamespace(): string {
+  const script = `mount -t tmpfs none /run && ${programName()} demo`;
+  return `unshare --user --map-root-user --net --mount sh -c '${script}'`;
 }
 
 function checkTun(): void {

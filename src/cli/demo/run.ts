@@ -10,6 +10,7 @@ import { SETUP_CHECKS } from './checks/setup.js';
 import type { Figures } from './figures.js';
 import { Interruption } from './interruption.js';
 import { Stage, type StageOptions } from './stage.js';
+import { within } from './time.js';
 import type { View } from './view.js';
 
 /** For all checks together; the way back comes on top, within bounds of its own. */
@@ -87,16 +88,10 @@ async function runCheck(
   const start = performance.now();
   const outcome = (ok: boolean, detail: string) => ({ name, ok, detail, millis: performance.now() - start });
   if (left <= 0) return outcome(false, `not run: the demo's ${DEADLINE_MS / 1000} s are over`);
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done when the demo's time was over`)), left);
-  });
   try {
-    return outcome(true, await Promise.race([run(context), tooLate]));
+    return outcome(true, await within(left, run(context), "not done when the demo's time was over"));
   } catch (error) {
     return outcome(false, explain(error));
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The demo's last words: figures for people and for `--json`, and where to go from here. */
+import { ioName } from '../output/io-name.js';
 import { renderFields, renderTable } from '../output/table.js';
 import { formatBitRate, formatBytes, formatMicros } from '../output/units.js';
 import { programName } from '../program-name.js';
@@ -20,15 +21,15 @@ export function demoJson({ ok, checks, figures, stage, kept, millis }: DemoOutco
 }
 
 export function summary(outcome: DemoOutcome): string {
-  const { stage, checks, kept } = outcome;
+  const { stage, kept } = outcome;
   if (stage.pods.every(({ attached }) => attached === undefined)) return '';
   return [
     '',
     verdict(outcome),
     '',
     renderTable(stage.pods, POD_COLUMNS),
-    renderFields([...switchFields(stage), ...figureFields(outcome.figures)]),
-    kept ? keptHints(stage) : nextHints(checks.length),
+    renderFields([...switchFields(stage), ...figureFields(outcome.figures)], process.stdout.columns),
+    kept ? keptHints(stage) : nextHints(),
   ].join('\n');
 }
 
@@ -46,16 +47,14 @@ const POD_COLUMNS = [
   { header: 'IPV4', value: (pod: Pod) => pod.attached?.ips[0] },
   { header: 'IPV6', value: (pod: Pod) => pod.attached?.ips[1] },
   { header: 'MAC', value: (pod: Pod) => pod.attached?.mac },
-  { header: 'NAMESPACE', value: (pod: Pod) => pod.netns },
 ];
 
 type Field = readonly [string, string];
 
 function switchFields({ status }: Stage): Field[] {
-  const io = status.io === 'uring' ? 'io_uring' : 'poll';
   return [
     ['Node', `podwire0 ${status.nodeIPs.join(', ')}`],
-    ['Switch', `${io} (${status.ioReason}), MTU ${status.mtu}, podwire ${status.version}`],
+    ['Switch', `${ioName(status.io)} (${status.ioReason}), MTU ${status.mtu}, podwire ${status.version}`],
   ];
 }
 
@@ -92,10 +91,10 @@ function keptHints(stage: Stage): string {
   ]);
 }
 
-function nextHints(checks: number): string {
+function nextHints(): string {
   const program = programName();
   return lines('Next:', [
-    [`${program} demo --keep`, `the same ${checks - 1} checks, then left running to look around`],
+    [`${program} demo --keep`, 'leave it running, to look around'],
     [`${program} doctor`, 'is this machine ready for podwire?'],
     [`${program} daemon --help`, 'run the switch here'],
     [`${program} attach --help`, 'give a namespace or a container an interface'],

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { StatusAnswer } from '../../control/api/types.js';
 import { ApiClient } from '../client.js';
 import { failure } from '../errors.js';
-import { sleep } from './sleep.js';
+import { sleep, within } from './time.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../../bin/podwire', import.meta.url));
 const READY_TIMEOUT_MS = 10_000;
@@ -99,7 +99,7 @@ export class SwitchProcess {
     this.#isOver = true;
     if (this.#isGone()) return;
     this.#child?.kill('SIGTERM');
-    await Promise.race([this.#exited, sleep(STOP_TIMEOUT_MS)]);
+    await within(STOP_TIMEOUT_MS, this.#exited, 'it does not stop').catch(() => undefined);
     await this.kill();
   }
 

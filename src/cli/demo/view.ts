@@ -3,9 +3,9 @@
  * that is running has a live line below the table, with its progress; elsewhere a line appears when its
  * check is over. Only the last line is ever drawn again, so it works in a terminal of any height.
  *
- *       CHECK                        TIME   RESULT
- *     ✓ switch starts              412 ms   io_uring, podwire0 10.244.0.2 fd00:10:244::2
- *     ⠹ TCP 64 MiB pod to pod               ████████░░░░░░░░  51 %              [18/27]
+ *       CHECK                TIME   RESULT
+ *     ✓ switch starts      412 ms   io_uring, podwire0 10.244.0.2 fd00:10:244::2
+ *     ⠹ TCP 64 MiB, IPv4    23/30   ████████████░░░░░░░░░░░░  51 %
  */
 import { type Palette, paletteFor } from '../output/style.js';
 import { pad, truncate } from '../output/table.js';

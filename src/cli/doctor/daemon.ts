@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { StatusAnswer } from '../../control/api/types.js';
 import type { ApiClient } from '../client.js';
 import { CliError } from '../errors.js';
+import { ioName } from '../output/io-name.js';
 import { counted } from '../output/units.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
@@ -21,7 +22,7 @@ export async function askDaemon(client: ApiClient): Promise<StatusAnswer | Findi
 
 export function daemon(status: StatusAnswer): Finding {
   const found =
-    `${status.node}: version ${status.version}, ${status.io === 'uring' ? 'io_uring' : 'poll'}, ` +
+    `${status.node}: version ${status.version}, ${ioName(status.io)}, ` +
     `${counted(status.pods, 'pod')}, ${status.peers.length === 0 ? 'no peers' : counted(status.peers.length, 'peer')}`;
   return status.ready
     ? ok('daemon', found)

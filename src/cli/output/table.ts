@@ -2,6 +2,7 @@
  * Tables as kubectl prints them: headers in capitals, columns apart by three blanks, numbers to the right,
  * nothing after the last column's text.
  */
+import { wrap } from './wrap.js';
 
 /** One column: a number is aligned to the right, as is what `right` says; null is shown as `-`. */
 export interface Column<Row> {
@@ -51,8 +52,14 @@ export function truncate(text: string, width: number): string {
   return textWidth(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
-/** `key:   value` lines with the values in one column, for a single thing such as `podwire status`. */
-export function renderFields(fields: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...fields.map(([name]) => textWidth(name)));
-  return fields.map(([name, value]) => `${pad(`${name}:`, width + 1)}${GAP}${value}\n`).join('');
+/**
+ * `key:   value` lines with the values in one column, for a single thing such as `podwire status`. Values that
+ * are wider than what is left of `columns` go on below themselves.
+ */
+export function renderFields(fields: readonly (readonly [string, string])[], columns = Infinity): string {
+  const indent = Math.max(...fields.map(([name]) => textWidth(name))) + 1 + GAP.length;
+  const lines = fields.flatMap(([name, value]) =>
+    wrap(value, columns - indent).map((line, at) => pad(at === 0 ? `${name}:` : '', indent) + line),
+  );
+  return lines.map((line) => `${line}\n`).join('');
 }

@@ -8,8 +8,8 @@ const NOWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 const BEYOND_GATEWAY = { 4: '10.81.0.200', 6: 'fd00:10:81::200' } as const;
 
 export const ICMP_ERROR_CHECKS: readonly Check[] = [
-  ...forBothFamilies('time exceeded at TTL 1', timeExceeded),
-  ...forBothFamilies('no route is said so', noRoute),
+  ...forBothFamilies('time exceeded', timeExceeded),
+  ...forBothFamilies('unreachable', noRoute),
 ];
 
 async function timeExceeded(family: 4 | 6, context: CheckContext): Promise<string> {

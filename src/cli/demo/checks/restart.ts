@@ -23,14 +23,14 @@ async function killAndRestart({ stage, figures, progress }: CheckContext): Promi
   progress('restart');
   await stage.startSwitch();
   await pingAll([...podPairs(stage, 4), ...podPairs(stage, 6)]);
-  figures.recoveryMillis = performance.now() - start;
+  figures.recoveryMillis = Math.round(performance.now() - start);
   expectSame(before, await interfaces(stage), stage);
   const { pods } = await stage.switch.api.get<StatusAnswer>('/v1/status');
   expect(pods === stage.pods.length, `${pods} pods are attached after the restart, not ${stage.pods.length}`);
   progress('the TCP connection from before');
   await client.probe.call('exchange', { timeoutMs: EXCHANGE_TIMEOUT_MS });
   const time = formatMicros(figures.recoveryMillis * 1000);
-  return `pods forward again after ${time}: same interfaces, same addresses, TCP connection alive`;
+  return `forwarding again after ${time}: same interfaces and addresses, TCP connection alive`;
 }
 
 function interfaces(stage: Stage): Promise<(InterfaceResult | null)[]> {

@@ -1,11 +1,12 @@
 /** The first checks: the stage is made. What fails here ends the demo. */
+import { ioName } from '../../output/io-name.js';
 import { counted } from '../../output/units.js';
 import { type Check, expect } from '../check.js';
 import type { Pod, Stage } from '../stage.js';
 
 export const SETUP_CHECKS: readonly Check[] = [
   {
-    name: 'namespaces of node and pods',
+    name: 'namespaces',
     fatal: true,
     run: async ({ stage }) => {
       await stage.makeNamespaces();
@@ -17,15 +18,15 @@ export const SETUP_CHECKS: readonly Check[] = [
     fatal: true,
     run: async ({ stage }) => {
       await stage.startSwitch();
-      return `${stage.status.io === 'uring' ? 'io_uring' : 'poll'}, podwire0 ${stage.status.nodeIPs.join(' ')}`;
+      return `${ioName(stage.status.io)}, podwire0 ${stage.status.nodeIPs.join(' ')}`;
     },
   },
   {
-    name: 'network with two subnets',
+    name: 'network of two subnets',
     fatal: true,
     run: async ({ stage }) => {
-      const { spec, status } = await stage.makeNetwork();
-      return `${spec.cidrs.join(', ')}; gateways ${status?.gateways.join(', ')}`;
+      const { spec } = await stage.makeNetwork();
+      return spec.cidrs.join(', ');
     },
   },
   {

@@ -8,10 +8,10 @@ const OCTETS = 64 << 20;
 const UDP_SIZES = [0, 1, 512, 1452, 1472, 4_000, 16_000, 60_000];
 
 export const TRANSFER_CHECKS: readonly Check[] = [
-  ...forBothFamilies('UDP echo pod to pod', udpEcho),
-  ...forBothFamilies('TCP 64 MiB pod to pod', tcpBridged),
-  { name: 'TCP 64 MiB between subnets', run: tcpRouted },
-  { name: 'TCP 64 MiB node to pod', run: tcpFromNode },
+  ...forBothFamilies('UDP echo', udpEcho),
+  ...forBothFamilies('TCP 64 MiB', tcpBridged),
+  { name: 'TCP 64 MiB, routed', run: tcpRouted },
+  { name: 'TCP 64 MiB, node to pod', run: tcpFromNode },
 ];
 
 async function udpEcho(family: 4 | 6, { stage }: CheckContext): Promise<string> {
