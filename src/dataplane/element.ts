@@ -19,14 +19,22 @@ export interface Element {
   process(batch: Batch): void;
 }
 
-/** Where a neighbour was found: its MAC address and its port (SWITCH_PORT for the switch itself). */
+/**
+ * Where a neighbour was found: its MAC address, the lower half as a signed word, and its port (SWITCH_PORT for
+ * the switch itself).
+ */
 export interface Neighbour {
   hi: number;
   lo: number;
   port: number;
 }
 
-/** What elements share. `tables` and `now` change between cycles, never within one. */
+/**
+ * What elements share. `tables` and `now` change between cycles, never within one.
+ *
+ * Words of addresses are passed on signed (`| 0`): above 2^31 an unsigned one would be a number on the heap
+ * wherever a call is not inlined.
+ */
 export class Context {
   /** Milliseconds, monotonic, read once a cycle. */
   now = 0;
@@ -51,7 +59,7 @@ export class Context {
   findNeighbour4(domain: number, address: number): boolean {
     const known = this.tables.neighbours;
     const index = known.lookup4(domain, address);
-    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index), known.port(index));
+    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index) | 0, known.port(index));
     if (this.tables.domains.learning[domain] === 0) return false;
     const { neighbours } = this.learned;
     return this.setLearned(neighbours.lookup4(domain, address, this.now));
@@ -59,17 +67,17 @@ export class Context {
 
   /** The same for the IPv6 address at `at`. */
   findNeighbour6(domain: number, view: DataView, at: number): boolean {
-    const w0 = ipv6.word(view, at, 0);
-    const w1 = ipv6.word(view, at, 1);
-    const w2 = ipv6.word(view, at, 2);
-    const w3 = ipv6.word(view, at, 3);
+    const w0 = ipv6.word(view, at, 0) | 0;
+    const w1 = ipv6.word(view, at, 1) | 0;
+    const w2 = ipv6.word(view, at, 2) | 0;
+    const w3 = ipv6.word(view, at, 3) | 0;
     return this.findNeighbourWords(domain, w0, w1, w2, w3);
   }
 
   findNeighbourWords(domain: number, w0: number, w1: number, w2: number, w3: number): boolean {
     const known = this.tables.neighbours;
     const index = known.lookup6(domain, w0, w1, w2, w3);
-    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index), known.port(index));
+    if (index >= 0) return this.setFound(known.macHi(index), known.macLo(index) | 0, known.port(index));
     if (this.tables.domains.learning[domain] === 0) return false;
     return this.setLearned(this.learned.neighbours.lookup6(domain, w0, w1, w2, w3, this.now));
   }
@@ -77,7 +85,7 @@ export class Context {
   private setLearned(index: number): boolean {
     const { neighbours } = this.learned;
     if (index < 0) return false;
-    return this.setFound(neighbours.macHi(index), neighbours.macLo(index), neighbours.port(index));
+    return this.setFound(neighbours.macHi(index), neighbours.macLo(index) | 0, neighbours.port(index));
   }
 
   private setFound(hi: number, lo: number, port: number): boolean {

@@ -51,10 +51,10 @@ export class Learned {
     port: number,
     now: number,
   ): void {
-    const w0 = ipv6.word(view, at, 0);
-    const w1 = ipv6.word(view, at, 1);
-    const w2 = ipv6.word(view, at, 2);
-    this.neighbours.learn6(domain, w0, w1, w2, ipv6.word(view, at, 3), hi, lo, port, now);
+    const w0 = ipv6.word(view, at, 0) | 0;
+    const w1 = ipv6.word(view, at, 1) | 0;
+    const w2 = ipv6.word(view, at, 2) | 0;
+    this.neighbours.learn6(domain, w0, w1, w2, ipv6.word(view, at, 3) | 0, hi, lo, port, now);
   }
 
   forgetPort(port: number): void {

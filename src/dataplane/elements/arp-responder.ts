@@ -36,7 +36,7 @@ export class ArpResponder implements Element {
     if (tables.domains.learning[domain] === 1) this.learn(slot, l3, domain);
     const known =
       arp.operation(pool.view, l3) === arp.OP.REQUEST
-        ? context.findNeighbour4(domain, arp.targetIp(pool.view, l3))
+        ? context.findNeighbour4(domain, arp.targetIp(pool.view, l3) | 0)
         : false;
     // An owner that asks for its own address probes or announces it (RFC 5227): nobody else has it.
     if (known && context.found.port !== pool.port[slot]) this.answer(slot, l3);
@@ -68,12 +68,12 @@ export class ArpResponder implements Element {
   private learn(slot: number, l3: number, domain: number): void {
     const { pool, tables, learned, now } = this.context;
     const port = pool.port[slot];
-    const sender = arp.senderIp(pool.view, l3);
+    const sender = arp.senderIp(pool.view, l3) | 0;
     if (tables.ports.guard[port] === 1 || sender === 0) return;
     if (tables.neighbours.lookup4(domain, sender) >= 0) return;
     const hi = arp.senderMacHi(pool.view, l3);
     // RFC 1812 section 3.3.2: no host has a group address.
     if (ethernet.isMulticastHi(hi)) return;
-    learned.learnIpv4(domain, sender, hi, arp.senderMacLo(pool.view, l3), port, now);
+    learned.learnIpv4(domain, sender, hi, arp.senderMacLo(pool.view, l3) | 0, port, now);
   }
 }

@@ -48,7 +48,7 @@ export class Forward implements Element {
     const at = pool.at[slot];
     const hi = ethernet.dstHi(pool.view, at);
     if (ethernet.isMulticastHi(hi)) return -1;
-    const lo = ethernet.dstLo(pool.view, at);
+    const lo = ethernet.dstLo(pool.view, at) | 0;
     const domain = pool.domain[slot];
     const port = tables.fdb.lookup(domain, hi, lo);
     if (port >= 0 || tables.domains.learning[domain] === 0) return port;

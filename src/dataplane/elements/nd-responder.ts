@@ -92,10 +92,10 @@ export class NdResponder implements Element {
     const l4 = pool.l4[slot];
     const isProbe = nd.isDuplicateDetection(view, l3);
     ethernet.turnAround(view, pool.at[slot], found.hi, found.lo);
-    const t0 = nd.targetWord(view, l4, 0);
-    const t1 = nd.targetWord(view, l4, 1);
-    const t2 = nd.targetWord(view, l4, 2);
-    const t3 = nd.targetWord(view, l4, 3);
+    const t0 = nd.targetWord(view, l4, 0) | 0;
+    const t1 = nd.targetWord(view, l4, 1) | 0;
+    const t2 = nd.targetWord(view, l4, 2) | 0;
+    const t3 = nd.targetWord(view, l4, 3) | 0;
     if (isProbe) {
       ethernet.setDst(view, pool.at[slot], ALL_NODES_MAC.hi, ALL_NODES_MAC.lo);
       ipv6.setAddress(view, l3 + ipv6.DST, ALL_NODES[0], ALL_NODES[1], ALL_NODES[2], ALL_NODES[3]);
@@ -104,8 +104,8 @@ export class NdResponder implements Element {
     }
     ipv6.setAddress(view, l3 + ipv6.SRC, t0, t1, t2, t3);
     let flags: number = nd.ADVERTISEMENT.OVERRIDE;
-    if (!isProbe) flags += nd.ADVERTISEMENT.SOLICITED;
-    if (found.port === SWITCH_PORT) flags += nd.ADVERTISEMENT.ROUTER;
+    if (!isProbe) flags |= nd.ADVERTISEMENT.SOLICITED;
+    if (found.port === SWITCH_PORT) flags |= nd.ADVERTISEMENT.ROUTER;
     this.finish(slot, l3, l3 + ipv6.HEADER_LENGTH, flags, t0, t1, t2, t3);
     pool.egress[slot] = pool.port[slot];
     counters.consumed();
@@ -153,16 +153,16 @@ export class NdResponder implements Element {
     if (this.isConfigured(pool.domain[slot], address)) return;
     const hi = nd.linkLayerHi(view, link);
     if (ethernet.isMulticastHi(hi)) return;
-    learned.learnIpv6(pool.domain[slot], view, address, hi, nd.linkLayerLo(view, link), port, now);
+    learned.learnIpv6(pool.domain[slot], view, address, hi, nd.linkLayerLo(view, link) | 0, port, now);
   }
 
   /** Whether the snapshot knows whose address lies at `address`: then packets cannot teach another owner. */
   private isConfigured(domain: number, address: number): boolean {
     const { pool, tables } = this.context;
     const { view } = pool;
-    const w0 = ipv6.word(view, address, 0);
-    const w1 = ipv6.word(view, address, 1);
-    const w2 = ipv6.word(view, address, 2);
-    return tables.neighbours.lookup6(domain, w0, w1, w2, ipv6.word(view, address, 3)) >= 0;
+    const w0 = ipv6.word(view, address, 0) | 0;
+    const w1 = ipv6.word(view, address, 1) | 0;
+    const w2 = ipv6.word(view, address, 2) | 0;
+    return tables.neighbours.lookup6(domain, w0, w1, w2, ipv6.word(view, address, 3) | 0) >= 0;
   }
 }

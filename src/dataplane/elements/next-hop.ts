@@ -94,7 +94,7 @@ export class NextHop implements Element {
     const { found, tables } = this.context;
     const { ports } = tables;
     found.hi = ports.macHi[port];
-    found.lo = ports.macLo[port];
+    found.lo = ports.macLo[port] | 0;
     found.port = port;
     return ports.domain[port];
   }
@@ -104,7 +104,7 @@ export class NextHop implements Element {
     const { found, pool, tables } = this.context;
     const at = pool.at[slot];
     found.hi = ethernet.dstHi(pool.view, at);
-    found.lo = ethernet.dstLo(pool.view, at);
+    found.lo = ethernet.dstLo(pool.view, at) | 0;
     found.port = pool.port[slot];
     return tables.ports.domain[found.port];
   }

@@ -1,0 +1,59 @@
+/**
+ * Ten million packets of every kind through the engine, in a process of their own: the old generation of the
+ * heap is never collected, since nothing gets there, and the heap does not grow.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadGolden } from '../../support/golden-case.js';
+import type { Result, Workload } from '../../support/no-allocation-run.js';
+
+const script = fileURLToPath(new URL('../../../dist/test/support/no-allocation-run.js', import.meta.url));
+const isBuilt = existsSync(script);
+const reason = isBuilt ? '' : ' [skipped: needs dist/, which npm run build makes]';
+
+const PACKETS = 10_000_000;
+const MEGABYTE = 1 << 20;
+
+/** Collections of the young generation that the process needs for itself. */
+const TOLERATED = 2;
+
+async function workload(packets: number, leak: boolean): Promise<Workload> {
+  const { snapshot, offloads, steps } = await loadGolden('mixed');
+  const inputs = steps.flatMap(({ inputs }) =>
+    [...inputs].flatMap(([port, packets]) =>
+      packets.map(({ bytes, facts }) => ({ port, bytes: Buffer.from(bytes).toString('hex'), facts })),
+    ),
+  );
+  return { packets, warmUp: 500_000, snapshot, offloads, inputs, leak };
+}
+
+function run(work: Workload): Result {
+  const args = ['--expose-gc', script];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, {
+    input: JSON.stringify(work),
+    encoding: 'utf8',
+  });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  return JSON.parse(stdout) as Result;
+}
+
+describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
+  it('would be seen', async () => {
+    const { collections, heapGrowth } = run(await workload(2_000_000, true));
+    expect(heapGrowth).toBeGreaterThan(MEGABYTE);
+    expect(Object.keys(collections).length).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('for ten million packets', async () => {
+    const { packets, milliseconds, collections, heapGrowth, sent } = run(await workload(PACKETS, false));
+    const rate = (packets / milliseconds / 1000).toFixed(2);
+    console.log(`${packets} packets, ${rate} Mpps, heap ${heapGrowth} bytes, ${JSON.stringify(collections)}`);
+    expect(packets).toBeGreaterThanOrEqual(PACKETS);
+    expect(sent).toBeGreaterThan(PACKETS / 2);
+    expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
+    expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
+    expect(heapGrowth).toBeLessThan(MEGABYTE);
+  }, 60_000);
+});
