@@ -99,7 +99,7 @@ export function asPodwireError(error: unknown): PodwireError {
 }
 
 function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === 'string' && code in TABLE;
+  return typeof code === 'string' && Object.hasOwn(TABLE, code);
 }
 
 /** A wrong value of a field: `invalid('spec.mtu', 'must be …')`. */

@@ -31,7 +31,7 @@ export class Router {
 /** @throws PodwireError INVALID */
 export function checkQuery(route: Route, query: URLSearchParams): void {
   for (const name of query.keys()) {
-    if (!(name in (route.query ?? {}))) throw invalid(name, 'unknown query parameter');
+    if (!Object.hasOwn(route.query ?? {}, name)) throw invalid(name, 'unknown query parameter');
   }
 }
 

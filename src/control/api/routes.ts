@@ -76,7 +76,8 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
 
 /** What a path is that no route has. @returns the error to answer with */
 export function unknownPath(path: string): PodwireError {
-  const kind = FUTURE_KINDS[/^\/v1\/([^/]+)/.exec(path)?.[1] ?? ''];
+  const plural = /^\/v1\/([^/]+)/.exec(path)?.[1] ?? '';
+  const kind = FUTURE_KINDS.get(plural);
   if (kind === undefined)
     return new PodwireError('NOT_FOUND', `there is no ${path}; GET /openapi.json lists all paths`);
   return unsupported('path', `this version of podwire has no kind ${kind}`);

@@ -26,14 +26,14 @@ export const KINDS: readonly KindInfo[] = [
   { kind: 'Pod', apiVersion: 'v1', plural: 'pods', namespaced: true, words: ['pod', 'pods', 'po'] },
 ];
 
-/** Kinds that podwire is going to have; named so that asking for one is answered with that. */
-export const FUTURE_KINDS: Readonly<Record<string, string>> = {
-  nodes: 'Node',
-  services: 'Service',
-  endpointslices: 'EndpointSlice',
-  networkpolicies: 'NetworkPolicy',
-  namespaces: 'Namespace',
-};
+/** Kinds that podwire is going to have, by plural; named so that asking for one is answered with that. */
+export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([
+  ['nodes', 'Node'],
+  ['services', 'Service'],
+  ['endpointslices', 'EndpointSlice'],
+  ['networkpolicies', 'NetworkPolicy'],
+  ['namespaces', 'Namespace'],
+]);
 
 export const DEFAULT_NAMESPACE = 'default';
 
@@ -48,9 +48,7 @@ export function kindPath(word: string): string {
   const lower = word.toLowerCase();
   const info = KINDS.find(({ words }) => words.includes(lower));
   if (info) return `/v1/${info.plural}`;
-  const future = Object.entries(FUTURE_KINDS).some(([plural, kind]) =>
-    [plural, kind.toLowerCase()].includes(lower),
-  );
+  const future = [...FUTURE_KINDS].some(([plural, kind]) => [plural, kind.toLowerCase()].includes(lower));
   if (future) throw unsupported('kind', `this version of podwire has no ${word}; it has ${known()}`);
   throw invalid('kind', `'${word}' is no kind of podwire's; it has ${known()}`);
 }

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { DAEMON_OPTIONS, parseDaemonOptions } from '../../../src/control/options.js';
+import { refusal } from './support.js';
+
+const NAME = { name: 'n1' };
+
+describe('parseDaemonOptions', () => {
+  it('has the defaults of the documentation', () => {
+    expect(parseDaemonOptions(NAME)).toEqual({
+      name: 'n1',
+      data: '/var/lib/podwire',
+      socket: '/run/podwire/podwire.sock',
+      podCidrs: ['10.244.0.0/24', 'fd00:10:244::/64'],
+      clusterCidrs: ['10.244.0.0/16', 'fd00:10:244::/48'],
+      serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'],
+      mtu: 'auto',
+      io: 'auto',
+    });
+  });
+
+  it('puts IPv4 first, and ignores what is undefined', () => {
+    const options = parseDaemonOptions({
+      ...NAME,
+      'pod-cidr': 'fd00:10:244:5::/64, 10.244.5.0/24',
+      join: undefined,
+    });
+    expect(options.podCidrs).toEqual(['10.244.5.0/24', 'fd00:10:244:5::/64']);
+  });
+
+  it.each([
+    ['10.9.0.0/24', ['10.9.0.0/24']],
+    ['10.244.3.0/24', ['10.244.0.0/16']],
+    ['10.9.0.0/24,fd00:10:244:1::/64', ['10.9.0.0/24', 'fd00:10:244::/48']],
+  ])('finds the cluster around --pod-cidr %s', (podCidr, cluster) => {
+    expect(parseDaemonOptions({ ...NAME, 'pod-cidr': podCidr }).clusterCidrs).toEqual(cluster);
+  });
+
+  it('takes the node’s subnets from the cluster’s', () => {
+    const options = parseDaemonOptions({ ...NAME, 'cluster-cidr': '10.9.0.0/26,fd09::/80' });
+    expect(options.podCidrs).toEqual(['10.9.0.0/26', 'fd09::/80']);
+  });
+
+  it('accepts every value that is', () => {
+    const options = parseDaemonOptions({
+      ...NAME,
+      underlay: '192.0.2.1',
+      mtu: '9000',
+      io: 'poll',
+      workers: '1',
+      store: 'embedded',
+    });
+    expect(options).toMatchObject({ underlay: '192.0.2.1', mtu: 9000, io: 'poll' });
+  });
+
+  it.each([
+    [{ colour: 'blue' }, 'INVALID --colour'],
+    [{ name: 'Not A Name' }, 'INVALID --name'],
+    [{ data: '' }, 'INVALID --data'],
+    [{ socket: '' }, 'INVALID --socket'],
+    [{ mtu: 'big' }, 'INVALID --mtu'],
+    [{ mtu: '1279' }, 'INVALID --mtu'],
+    [{ mtu: '65522' }, 'INVALID --mtu'],
+    [{ mtu: '575', 'pod-cidr': '10.9.0.0/24' }, 'INVALID --mtu'],
+    [{ io: 'dpdk' }, 'INVALID --io'],
+    [{ 'pod-cidr': '10.9.0.0' }, 'INVALID --pod-cidr'],
+    [{ 'pod-cidr': '10.9.0.1/24' }, 'INVALID --pod-cidr'],
+    [{ 'pod-cidr': '10.9.0.0/30' }, 'INVALID --pod-cidr'],
+    [{ 'pod-cidr': '10.9.0.0/24,10.8.0.0/24' }, 'INVALID --pod-cidr'],
+    [{ 'pod-cidr': '10.9.0.0/24', 'cluster-cidr': '10.8.0.0/16' }, 'INVALID --pod-cidr'],
+    [{ 'cluster-cidr': '10.8.0.0/30' }, 'INVALID --cluster-cidr'],
+    [{ 'service-cidr': '10.244.7.0/24' }, 'INVALID --service-cidr'],
+    [{ underlay: 'eth0' }, 'INVALID --underlay'],
+    [{ underlay: '10.244.9.9' }, 'INVALID --underlay'],
+    [{ underlay: '10.96.0.1' }, 'INVALID --underlay'],
+    [{ workers: 'many' }, 'INVALID --workers'],
+    [{ workers: '2' }, 'UNSUPPORTED --workers'],
+    [{ store: 'etcd=http://127.0.0.1:2379' }, 'UNSUPPORTED --store'],
+    [{ store: 'redis' }, 'INVALID --store'],
+    [{ listen: '127.0.0.1:7000' }, 'UNSUPPORTED --listen'],
+    [{ join: 'http://127.0.0.1:7000' }, 'UNSUPPORTED --join'],
+    [{ 'token-file': 'x' }, 'UNSUPPORTED --token-file'],
+    [{ 'tls-cert': 'x' }, 'UNSUPPORTED --tls-cert'],
+    [{ vni: '1' }, 'UNSUPPORTED --vni'],
+    [{ 'tunnel-port': '4789' }, 'UNSUPPORTED --tunnel-port'],
+  ])('%j: %s', (values, expected) => {
+    expect(refusal(() => parseDaemonOptions({ ...NAME, ...values }))).toBe(expected);
+  });
+
+  it('allows a small MTU where there is no IPv6', () => {
+    expect(parseDaemonOptions({ ...NAME, mtu: '576', 'pod-cidr': '10.9.0.0/24' }).mtu).toBe(576);
+  });
+
+  it('lists every flag once', () => {
+    const names = DAEMON_OPTIONS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
