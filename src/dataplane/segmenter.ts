@@ -46,8 +46,10 @@ export class Segmenter {
     const payload = pool.l3[slot] + pool.l3Length[slot] - at - headers;
     const size = pool.gsoSize[slot];
     const count = Math.max(1, Math.ceil(payload / size));
-    if (count > pool.free) return this.drop(slot, DROP['no-slot']);
-    if (count > queue.capacity - queue.count) return this.drop(slot, DROP['tx-queue-full']);
+    if (count > pool.free || count > queue.capacity - queue.count) {
+      this.drop(slot, DROP[count > pool.free ? 'no-slot' : 'tx-queue-full']);
+      return;
+    }
     for (let i = 0; i < count; i++) {
       const offset = i * size;
       const segment = this.copyHeaders(slot, headers, Math.min(size, payload - offset));
