@@ -126,9 +126,9 @@ export function writeRequest(
  * the exchange of fields of RFC 826, "Packet Reception".
  */
 export function turnIntoReply(view: DataView, at: number, hi: number, lo: number): void {
-  const asked = targetIp(view, at);
-  const asker = senderIp(view, at);
-  write(view, at, OP.REPLY, hi, lo, asked, senderMacHi(view, at), senderMacLo(view, at), asker);
+  const asked = targetIp(view, at) | 0;
+  const asker = senderIp(view, at) | 0;
+  write(view, at, OP.REPLY, hi, lo, asked, senderMacHi(view, at), senderMacLo(view, at) | 0, asker);
 }
 
 /** Writes "`senderIp` is at `senderHi`, `senderLo`" for the host `target…`. */

@@ -92,13 +92,13 @@ export function setSrc(view: DataView, at: number, hi: number, lo: number): void
 
 /** Sends the frame back where it came from: the old source becomes the destination, `hi`, `lo` the source. */
 export function turnAround(view: DataView, at: number, hi: number, lo: number): void {
-  setMac(view, at + DST, srcHi(view, at), srcLo(view, at));
+  setMac(view, at + DST, srcHi(view, at), srcLo(view, at) | 0);
   setMac(view, at + SRC, hi, lo);
 }
 
 /** Exchanges source and destination. */
 export function swapMacs(view: DataView, at: number): void {
-  turnAround(view, at, dstHi(view, at), dstLo(view, at));
+  turnAround(view, at, dstHi(view, at), dstLo(view, at) | 0);
 }
 
 /** Group addresses, broadcast among them, have the I/G bit: the lowest of the first octet. */

@@ -121,10 +121,10 @@ export function copyAddress(view: DataView, toAddress: number, fromAddress: numb
   setAddress(
     view,
     toAddress,
-    word(view, fromAddress, 0),
-    word(view, fromAddress, 1),
-    word(view, fromAddress, 2),
-    word(view, fromAddress, 3),
+    word(view, fromAddress, 0) | 0,
+    word(view, fromAddress, 1) | 0,
+    word(view, fromAddress, 2) | 0,
+    word(view, fromAddress, 3) | 0,
   );
 }
 

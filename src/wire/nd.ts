@@ -168,7 +168,7 @@ export function optionLength(view: DataView, p: number, end: number): number {
 
 /**
  * True where every link-layer address option of type `option` in the discovery message at `at` names this MAC
- * address, or there is none: a receiver may heed any of several.
+ * address, or there is none: a receiver may heed any of several. `lo`: signed or not.
  */
 export function namesOnly(
   view: DataView,
@@ -181,7 +181,7 @@ export function namesOnly(
   let p = findOption(view, at, end, option);
   while (p >= 0) {
     const length = optionLength(view, p, end);
-    if (length !== 8 || linkLayerLo(view, p) !== lo || linkLayerHi(view, p) !== hi) return false;
+    if (length !== 8 || (linkLayerLo(view, p) | 0) !== (lo | 0) || linkLayerHi(view, p) !== hi) return false;
     p = findOptionFrom(view, p + length, end, option);
   }
   return true;

@@ -23,8 +23,9 @@ import { checkDiscovery } from '../neighbour-discovery.js';
 import { PACKET } from '../pool.js';
 import { SWITCH_PORT } from '../tables.js';
 
-/** ff02::1, all nodes of the link, and its MAC 33:33:00:00:00:01. */
-const ALL_NODES = [0xff02_0000, 0, 0, 1] as const;
+/** ff02::1, all nodes of the link: its first word, signed, its last, and its MAC 33:33:00:00:00:01. */
+const ALL_NODES_PREFIX = 0xff02_0000 | 0;
+const ALL_NODES_GROUP = 1;
 const ALL_NODES_MAC = { hi: 0x3333, lo: 1 } as const;
 
 export class NdResponder implements Element {
@@ -98,7 +99,7 @@ export class NdResponder implements Element {
     const t3 = nd.targetWord(view, l4, 3) | 0;
     if (isProbe) {
       ethernet.setDst(view, pool.at[slot], ALL_NODES_MAC.hi, ALL_NODES_MAC.lo);
-      ipv6.setAddress(view, l3 + ipv6.DST, ALL_NODES[0], ALL_NODES[1], ALL_NODES[2], ALL_NODES[3]);
+      ipv6.setAddress(view, l3 + ipv6.DST, ALL_NODES_PREFIX, 0, 0, ALL_NODES_GROUP);
     } else {
       ipv6.copyAddress(view, l3 + ipv6.DST, l3 + ipv6.SRC);
     }

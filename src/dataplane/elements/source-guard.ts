@@ -71,7 +71,7 @@ function guard(pool: PacketPool, ports: PortTableData, slot: number, port: numbe
 function guardIpv4(pool: PacketPool, ports: PortTableData, slot: number, port: number): number {
   const { view } = pool;
   const l3 = pool.l3[slot];
-  const source = ipv4.src(view, l3);
+  const source = ipv4.src(view, l3) | 0;
   if (ownsIpv4(ports, port, source)) return ALLOWED;
   return source === 0 && isDhcpRequest(pool, slot) ? ALLOWED : DROP['spoofed-ipv4'];
 }
@@ -89,7 +89,7 @@ function guardArp(pool: PacketPool, ports: PortTableData, slot: number, port: nu
   const l3 = pool.l3[slot];
   if (arp.senderMacLo(view, l3) !== ports.macLo[port]) return DROP['spoofed-arp'];
   if (arp.senderMacHi(view, l3) !== ports.macHi[port]) return DROP['spoofed-arp'];
-  const address = arp.senderIp(view, l3);
+  const address = arp.senderIp(view, l3) | 0;
   if (ownsIpv4(ports, port, address)) return ALLOWED;
   return address === 0 && arp.operation(view, l3) === arp.OP.REQUEST ? ALLOWED : DROP['spoofed-arp'];
 }
@@ -136,7 +136,7 @@ function claimsOnlyOwn(
   const isAdvertisement = type === icmpv6.TYPE.NEIGHBOUR_ADVERTISEMENT;
   const option = isAdvertisement ? nd.OPTION.TARGET_LINK_LAYER : nd.OPTION.SOURCE_LINK_LAYER;
   const end = l3 + pool.l3Length[slot];
-  if (!nd.namesOnly(view, l4, end, option, ports.macHi[port], ports.macLo[port])) return false;
+  if (!nd.namesOnly(view, l4, end, option, ports.macHi[port], ports.macLo[port] | 0)) return false;
   const claimsTarget =
     isAdvertisement || (type === icmpv6.TYPE.NEIGHBOUR_SOLICITATION && nd.isDuplicateDetection(view, l3));
   return !claimsTarget || ownsIpv6(ports, port, view, l4 + nd.TARGET);
