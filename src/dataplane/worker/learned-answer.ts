@@ -10,8 +10,8 @@ export function describeLearned(learned: Learned, now: number): LearnedAnswer {
     fdb.push({ domain, vlan, mac: formatMac(hi, lo), port, ageMs });
   });
   const table = learned.neighbours;
-  table.forEach(now, (family, domain, words, index, ageMs) => {
-    const address = formatIp({ family, words: Uint32Array.from(family === 4 ? [words[3]] : words) });
+  table.forEach(now, (domain, family, words, index, ageMs) => {
+    const address = formatIp({ family, words });
     const mac = formatMac(table.macHi(index), table.macLo(index));
     neighbours.push({ domain, address, mac, port: table.port(index), ageMs });
   });
