@@ -78,6 +78,13 @@ function processesNaming(text: string): string[] {
   });
 }
 
+/** Daemons in the node's namespace of a demo. */
+function daemonsOf(pid: number | undefined): number[] {
+  const inside = execFileSync('ip', ['netns', 'pids', `podwire-demo-${pid}-node`], { encoding: 'utf8' });
+  const pids = inside.split('\n').filter(Boolean).map(Number);
+  return pids.filter((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0').includes('daemon'));
+}
+
 /** Interfaces of the namespace that the test runs in. */
 function ownInterfaces(): string[] {
   return readdirSync('/sys/class/net').sort();
@@ -122,6 +129,25 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(out).toMatch(/^ {2}✓ TCP 64 MiB, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
     expect(out).toMatch(/^All \d+ checks passed in [\d.]+ s\.$/m);
     expect(out).not.toContain('\x1b');
+    expect(tracesOf(demo.pid)).toEqual([]);
+  });
+
+  it('fails, and says where, when the switch is gone', { timeout: DEADLINE_MS }, async () => {
+    const demo = start('demo');
+    const end = ended(demo);
+    let seen = '';
+    demo.stdout?.on('data', (data: Buffer) => {
+      seen += data.toString();
+    });
+    await until('pods attached', () => seen.includes('✓ pods attached'));
+    for (const pid of daemonsOf(demo.pid)) process.kill(pid, 'SIGKILL');
+    const { out, err, status } = await end;
+    expect(err).toMatch(
+    expect(out).toMatch(/^ {2}✗ /m);
+    );
+    expect(out).toMatch(/^ {2}✗ .* \d of \d answered/m);
+    expect(out).toMatch(/\d+ were not run: the daemon has ended\./);
+    expect(status).toBe(1);
     expect(tracesOf(demo.pid)).toEqual([]);
   });
 

@@ -22,7 +22,8 @@ export interface CheckResult {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
-  readonly millis: number;
+  /** How long it took; null where it was not run, and `detail` says why. */
+  readonly millis: number | null;
 }
 
 export function expect(condition: boolean, problem: string): asserts condition {

@@ -1,20 +1,20 @@
 /**
- * Runs the demo: the checks in order, each within what is left of the time, then the way back. Whatever
- * happens, an interruption or a fault of its own included, the stage is taken down (or left, with --keep).
+ * Runs the demo: the checks in order, then the way back. Whatever happens, an interruption or a fault of its
+ * own included, the stage is taken down (or left, with --keep).
  */
-import { CliError, failure } from '../errors.js';
+import { type CliError, failure } from '../errors.js';
 import { counted } from '../output/units.js';
-import type { Check, CheckResult } from './check.js';
+import type { CheckResult } from './check.js';
 import { allChecks } from './checks/all.js';
 import { SETUP_CHECKS } from './checks/setup.js';
 import type { Figures } from './figures.js';
 import { Interruption } from './interruption.js';
+import { runChecks } from './sequence.js';
 import { Stage, type StageOptions } from './stage.js';
-import { within } from './time.js';
 import type { View } from './view.js';
 
-/** For all checks together; the way back comes on top, within bounds of its own. */
-const DEADLINE_MS = 25_000;
+/** Of the daemon's log, for whoever wants to know why a check failed. */
+const LOG_LINES = 12;
 
 export interface DemoOptions extends StageOptions {
   readonly keep: boolean;
@@ -27,6 +27,8 @@ export interface DemoOutcome {
   /** Still there to be looked at when the demo was told to keep it. */
   readonly stage: Stage;
   readonly kept: boolean;
+  /** The end of the daemon's log where a check failed. */
+  readonly log: readonly string[];
   readonly millis: number;
 }
 
@@ -35,38 +37,22 @@ export async function runDemo(options: DemoOptions, view: View): Promise<DemoOut
   const start = performance.now();
   const interruption = new Interruption();
   const stage = new Stage(options);
+  const figures: Figures = { tcpBitsPerSecond: {}, drops: [] };
   let kept = false;
   try {
-    const checks = allChecks(options.keep);
-    view.begin(
-      title(stage),
-      checks.map(({ name }) => name),
-    );
-    const figures: Figures = { tcpBitsPerSecond: {}, drops: [] };
-    const results = await runChecks(checks, { stage, figures, progress: (text) => view.progress(text) });
-    kept = options.keep && isUp(results);
-    const ok = results.length === checks.length && results.every((result) => result.ok);
-    return { ok, checks: results, figures, stage, kept, millis: performance.now() - start };
+    const planned = allChecks(options.keep);
+    const names = planned.map(({ name }) => name);
+    view.begin(title(stage), names);
+    const context = { stage, figures, progress: (text: string) => view.progress(text) };
+    const checks = await runChecks(planned, context, view, interruption);
+    kept = options.keep && isUp(checks);
+    const ok = checks.every((check) => check.ok);
+    const log = ok ? [] : stage.switch.logTail(LOG_LINES);
+    return { ok, checks, figures, stage, kept, log, millis: performance.now() - start };
   } finally {
     view.end();
     await (kept ? stage.leave() : stage.takeDown());
     interruption.over();
-  }
-
-  async function runChecks(
-    checks: readonly Check[],
-    context: Parameters<Check['run']>[0],
-  ): Promise<CheckResult[]> {
-    const results: CheckResult[] = [];
-    for (const check of checks) {
-      view.running(check.name);
-      const left = start + DEADLINE_MS - performance.now();
-      const result = await interruption.race(runCheck(check, context, left));
-      view.done(result);
-      results.push(result);
-      if (!result.ok && check.fatal) break;
-    }
-    return results;
   }
 }
 
@@ -76,33 +62,12 @@ function title(stage: Stage): string {
 
 /** Whether there is something worth keeping. */
 function isUp(results: readonly CheckResult[]): boolean {
-  const setUp = results.slice(0, SETUP_CHECKS.length);
-  return results.length > setUp.length && setUp.every(({ ok }) => ok);
-}
-
-async function runCheck(
-  { name, run }: Check,
-  context: Parameters<Check['run']>[0],
-  left: number,
-): Promise<CheckResult> {
-  const start = performance.now();
-  const outcome = (ok: boolean, detail: string) => ({ name, ok, detail, millis: performance.now() - start });
-  if (left <= 0) return outcome(false, `not run: the demo's ${DEADLINE_MS / 1000} s are over`);
-  try {
-    return outcome(true, await within(left, run(context), "not done when the demo's time was over"));
-  } catch (error) {
-    return outcome(false, explain(error));
-  }
-}
-
-function explain(error: unknown): string {
-  if (error instanceof CliError && error.code !== 'DEMO_FAILED') return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
+  return results.slice(0, SETUP_CHECKS.length).every(({ ok }) => ok);
 }
 
 /** The error for the exit status of a demo that did not pass; the table has shown the rest. */
 export function demoFailure({ checks }: DemoOutcome): CliError {
-  const failed = checks.filter(({ ok }) => !ok);
+  const failed = checks.filter(({ ok, millis }) => !ok && millis !== null);
   const first = failed[0];
   return failure(
     'DEMO_FAILED',

@@ -8,12 +8,16 @@ import type { DemoOutcome } from './run.js';
 import type { Pod, Stage } from './stage.js';
 
 /** `{ ok, checks, … }` of `demo --json`. */
-export function demoJson({ ok, checks, figures, stage, kept, millis }: DemoOutcome): unknown {
+export function demoJson({ ok, checks, figures, stage, kept, log, millis }: DemoOutcome): unknown {
   return {
     ok,
-    checks: checks.map(({ name, ok, detail, millis }) => ({ name, ok, detail, millis: Math.round(millis) })),
+    checks: checks.map((check) => ({
+      ...check,
+      millis: check.millis === null ? null : Math.round(check.millis),
+    })),
     figures,
     millis: Math.round(millis),
+    ...(ok ? {} : { log }),
     ...(kept
       ? { kept: { socket: stage.switch.socket, namespaces: stage.namespaces, pid: stage.switch.pid } }
       : {}),
@@ -21,24 +25,30 @@ export function demoJson({ ok, checks, figures, stage, kept, millis }: DemoOutco
 }
 
 export function summary(outcome: DemoOutcome): string {
-  const { stage, kept } = outcome;
-  if (stage.pods.every(({ attached }) => attached === undefined)) return '';
+  const { stage, kept, ok, log } = outcome;
+  const isAttached = stage.pods.some(({ attached }) => attached !== undefined);
+  const fields = isAttached ? [...switchFields(stage), ...figureFields(outcome.figures)] : [];
   return [
     '',
     verdict(outcome),
     '',
-    renderTable(stage.pods, POD_COLUMNS),
-    renderFields([...switchFields(stage), ...figureFields(outcome.figures)], process.stdout.columns),
+    ...(isAttached
+      ? [renderTable(stage.pods, POD_COLUMNS), renderFields(fields, process.stdout.columns)]
+      : []),
+    ...(ok || log.length === 0
+      ? []
+      : [`The end of the daemon's log:\n${log.map((line) => `  ${line}\n`).join('')}`]),
     kept ? keptHints(stage) : nextHints(),
   ].join('\n');
 }
 
 function verdict({ ok, checks, millis }: DemoOutcome): string {
-  const failed = checks.filter((check) => !check.ok).length;
   const time = `in ${(millis / 1000).toFixed(1)} s`;
-  return ok
-    ? `All ${checks.length} checks passed ${time}.`
-    : `${failed} of ${checks.length} checks failed ${time}.`;
+  if (ok) return `All ${checks.length} checks passed ${time}.`;
+  const notRun = checks.filter((check) => check.millis === null);
+  const failed = checks.filter((check) => !check.ok).length - notRun.length;
+  const rest = notRun[0] === undefined ? '' : ` ${notRun.length} were ${notRun[0].detail}.`;
+  return `${failed} of ${checks.length} checks failed ${time}.${rest}`;
 }
 
 const POD_COLUMNS = [

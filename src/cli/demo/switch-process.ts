@@ -3,7 +3,7 @@
  * directory and socket.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatusAnswer } from '../../control/api/types.js';
@@ -30,6 +30,7 @@ export class SwitchProcess {
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #isOver = false;
+  #wasReady = false;
 
   constructor(readonly options: SwitchOptions) {
     this.socket = join(options.directory, 'podwire.sock');
@@ -44,6 +45,7 @@ export class SwitchProcess {
   /** Starts the daemon and waits until it is ready. Rejects with the daemon's own error. */
   async start(): Promise<StatusAnswer> {
     if (this.#isOver) throw failure('INTERRUPTED', 'the demo is over');
+    this.#wasReady = false;
     const log = openSync(this.logFile, 'a', 0o600);
     this.#child = spawn('ip', ['netns', 'exec', this.options.netns, process.execPath, ...this.#words()], {
       stdio: ['ignore', 'ignore', log],
@@ -66,9 +68,12 @@ export class SwitchProcess {
   async #ready(): Promise<StatusAnswer> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
     while (performance.now() < deadline) {
-      if (this.#isGone()) throw failure('DEMO_FAILED', `the daemon ended at once: ${this.lastWords()}`);
+      if (this.isGone) throw failure('DEMO_FAILED', `the daemon ended at once: ${this.lastWords()}`);
       const status = await this.api.get<StatusAnswer>('/v1/status').catch(() => undefined);
-      if (status?.ready) return status;
+      if (status?.ready) {
+        this.#wasReady = true;
+        return status;
+      }
       await sleep(POLL_MS);
     }
     throw failure(
@@ -77,14 +82,35 @@ export class SwitchProcess {
     );
   }
 
-  /** The daemon's error, or else the last line of its log. */
-  lastWords(): string {
-    const lines = readFileSync(this.logFile, 'utf8').trim().split('\n');
-    const error = lines.findLast((line) => line.startsWith('error: '));
-    return error?.slice('error: '.length) ?? lines.at(-1) ?? '';
+  /** The end of its log. */
+  logTail(lines: number): string[] {
+    return this.#logLines().slice(-lines);
   }
 
-  #isGone(): boolean {
+  /** The daemon's own error, or else how it ended, or else the last line of its log. */
+  lastWords(): string {
+    const lines = this.#logLines();
+    const error = lines.findLast((line) => line.startsWith('error: '));
+    return error?.slice('error: '.length) ?? this.#end() ?? lines.at(-1) ?? 'it says nothing';
+  }
+
+  #end(): string | undefined {
+    const { signalCode, exitCode } = this.#child ?? {};
+    if (signalCode) return `ended by ${signalCode}`;
+    return typeof exitCode === 'number' ? `ended with status ${exitCode}` : undefined;
+  }
+
+  #logLines(): string[] {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8').trim().split('\n') : [];
+  }
+
+  /** Whether it has been ready since its last start. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** Whether it has ended, whoever ended it. */
+  get isGone(): boolean {
     return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
@@ -97,7 +123,7 @@ export class SwitchProcess {
   /** A clean stop, within bounds; it is not started again. */
   async stop(): Promise<void> {
     this.#isOver = true;
-    if (this.#isGone()) return;
+    if (this.isGone) return;
     this.#child?.kill('SIGTERM');
     await within(STOP_TIMEOUT_MS, this.#exited, 'it does not stop').catch(() => undefined);
     await this.kill();

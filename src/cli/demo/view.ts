@@ -18,6 +18,7 @@ export interface View {
   begin(title: string, names: readonly string[]): void;
   running(name: string): void;
   progress(text: string): void;
+  /** Not for checks that were not run. */
   done(result: CheckResult): void;
   /** The table is over, also where checks are missing. */
   end(): void;
@@ -64,7 +65,7 @@ export class LineView implements View {
   done({ name, ok, detail, millis }: CheckResult): void {
     const { good, bad, dim } = this.palette;
     const mark = ok ? good('✓') : bad('✗');
-    const time = dim(pad(formatMicros(millis * 1000), TIME_WIDTH, true));
+    const time = dim(pad(formatMicros((millis ?? 0) * 1000), TIME_WIDTH, true));
     const [first = '', ...rest] = this.lines(detail);
     const colour = ok ? (text: string) => text : bad;
     this.stream.write(`  ${mark} ${pad(name, this.nameWidth)}   ${time}   ${colour(first)}\n`);

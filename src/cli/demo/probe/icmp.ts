@@ -38,12 +38,15 @@ function open(target: string): Echo {
   return { socket, target: octets, isIpv6, identifier: nextIdentifier };
 }
 
+/** Ends at the first request that nobody answers: there is no point in waiting for more of that. */
 export function ping(request: PingRequest): PingResult {
   const echo = open(request.target);
   try {
     const micros: number[] = [];
     let ttl: number | null = null;
-    for (let sequence = 1; sequence <= request.count; sequence++) {
+    let sent = 0;
+    while (sent < request.count && micros.length === sent) {
+      const sequence = ++sent;
       const start = performance.now();
       echo.socket.send(echoRequest(echo, sequence, request.size), echo.target);
       const answer = awaitAnswer(echo, sequence, start + request.timeoutMs);
@@ -51,7 +54,7 @@ export function ping(request: PingRequest): PingResult {
       micros.push((performance.now() - start) * 1000);
       ttl = answer.ttl;
     }
-    return { sent: request.count, micros, ttl };
+    return { sent, micros, ttl };
   } finally {
     echo.socket.close();
   }

@@ -13,6 +13,7 @@ export interface PingRequest {
 }
 
 export interface PingResult {
+  /** Fewer than asked for where one was not answered. */
   readonly sent: number;
   /** Round trip of each one answered, in microseconds, in the order of sending. */
   readonly micros: number[];
@@ -59,7 +60,7 @@ export interface EchoRequest {
 }
 
 export interface EchoResult {
-  /** Sizes whose datagram came back as it was sent. */
+  /** Sizes whose datagram came back as it was sent; the first that did not ends it. */
   readonly echoed: number[];
 }
 

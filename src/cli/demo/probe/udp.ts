@@ -25,13 +25,16 @@ export function udpHeard(): { datagrams: number } {
   return { datagrams: heard };
 }
 
-/** Sends one datagram of each size, one after another, and waits for it to come back unchanged. */
+/** Sends one datagram of each size, one after another, as long as they come back unchanged. */
 export async function udpEcho(request: EchoRequest): Promise<EchoResult> {
   const socket = createSocket({ type: request.host.includes(':') ? 'udp6' : 'udp4' });
   try {
     await connected(socket, request);
     const echoed: number[] = [];
-    for (const size of request.sizes) if (await echoOne(socket, size)) echoed.push(size);
+    for (const size of request.sizes) {
+      if (!(await echoOne(socket, size))) break;
+      echoed.push(size);
+    }
     return { echoed };
   } finally {
     socket.close();
