@@ -15,7 +15,8 @@ import type { Network, StatusAnswer } from './api/types.js';
 import { watchResources } from './api/watch.js';
 import { Attacher } from './attacher.js';
 import { asPodwireError, PodwireError } from './errors.js';
-import { tunnelMtu } from './host/node-interface.js';
+import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
+import { NODE_IFNAME } from './host/node-interface.js';
 import { KeyedLock } from './keyed-lock.js';
 import { createLogger, type Logger } from './logger.js';
 import { refuseHostAddresses } from './network-overlap.js';
@@ -62,8 +63,9 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const lock = lockDirectory(options.data);
   undo.add(() => lock.release());
   await refuseLiveSocket(options.socket);
-  refuseHostAddresses('--pod-cidr', options.podCidrs);
-  const mtu = await chooseMtu(options);
+  const addresses = await hostAddresses();
+  refuseHostAddresses('--cluster-cidr', options.clusterCidrs, addresses);
+  const mtu = chooseMtu(options, addresses);
   const store = EmbeddedStore.open(join(options.data, STATE_FILE));
   undo.add(() => store.close());
   await claimNode(store, { name: options.name });
@@ -81,6 +83,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
     watch: (after, send) => watchResources(store, parts.pods, after, send),
     log,
   });
+  parts.nodePort.persist();
   log.info({ node: options.name, socket: options.socket, mtu, podCIDRs: options.podCidrs }, 'ready');
   return {
     status: api.status,
@@ -109,8 +112,8 @@ function openDataDirectory(path: string): void {
   }
 }
 
-async function chooseMtu({ mtu, underlay }: DaemonOptions): Promise<number> {
-  const fitting = underlay === undefined ? DEFAULT_MTU : await tunnelMtu(underlay);
+function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAddress[]): number {
+  const fitting = underlay === undefined ? DEFAULT_MTU : tunnelMtu(underlay, addresses);
   return mtu === 'auto' ? fitting : mtu;
 }
 
@@ -170,9 +173,16 @@ function assemble(
   const ports = new Ports(dataplane);
   const podRecords = new Records<PodRecord>(store, PODS);
   const nonBlocking = dataplane.io === 'poll';
-  const networks: Networks = new Networks(new Records<Network>(store, NETWORKS), options, async () => {
-    await publish();
-    await nodePort.syncRoutes();
+  const networks: Networks = new Networks({
+    records: new Records<Network>(store, NETWORKS),
+    plan: options,
+    lock,
+    log,
+    hostAddresses,
+    changed: async () => {
+      await publish();
+      await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
+    },
   });
   const nodePort = new NodePort(ports, networks, { ...options, mtu, nonBlocking });
   const publisher = new Publisher(dataplane, (generation) => ({
@@ -211,7 +221,6 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
   await publisher.publish();
   await nodePort.syncRoutes();
   await reconciler.restoreAll();
-  nodePort.persist();
   reconciler.start();
 }
 

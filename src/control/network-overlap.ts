@@ -2,10 +2,10 @@
  * Which prefixes a routed network may not have. The node reaches every routed network through podwire0, so its
  * prefixes must be apart from all else that the node reaches by a route as specific.
  */
-import { networkInterfaces } from 'node:os';
 import type { Network, NetworkSpec } from './api/types.js';
 import { holds, overlaps } from './cidr.js';
 import { invalid, PodwireError } from './errors.js';
+import type { HostAddress } from './host/addresses.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { isRouted } from './layout.js';
 
@@ -20,19 +20,28 @@ export interface AddressPlan {
 type Named = { readonly name: string; readonly spec: NetworkSpec };
 
 /** @throws PodwireError CIDR_OVERLAP naming the field */
-export function refuseOverlap({ spec }: Network, others: readonly Named[], plan: AddressPlan): void {
+export function refuseOverlap(
+  { spec }: Network,
+  others: readonly Named[],
+  plan: AddressPlan,
+  host: readonly HostAddress[],
+): void {
   if (!isRouted(spec)) return;
   for (const [index, cidr] of spec.cidrs.entries()) {
-    const user = networkWith(cidr, others) ?? plannedUse(cidr, plan) ?? hostAddressIn(cidr, plan.underlay);
+    const user = networkWith(cidr, others) ?? plannedUse(cidr, plan) ?? hostAddressIn(cidr, host);
     const field = `spec.cidrs[${index}]`;
     if (user) throw new PodwireError('CIDR_OVERLAP', `${field}: ${cidr} overlaps ${user}`, field);
   }
 }
 
 /** @throws PodwireError INVALID where a prefix of the daemon's options holds an address of the host */
-export function refuseHostAddresses(flag: string, cidrs: readonly string[]): void {
+export function refuseHostAddresses(
+  flag: string,
+  cidrs: readonly string[],
+  host: readonly HostAddress[],
+): void {
   for (const cidr of cidrs) {
-    const found = hostAddressIn(cidr);
+    const found = hostAddressIn(cidr, host);
     if (found) throw invalid(flag, `${cidr} contains ${found}`);
   }
 }
@@ -53,11 +62,7 @@ function plannedUse(cidr: string, { clusterCidrs, serviceCidrs }: AddressPlan): 
 }
 
 /** A larger prefix of the host's is no harm: the more specific route wins. Its own address within ours is. */
-function hostAddressIn(cidr: string, underlay?: string): string | undefined {
-  if (underlay !== undefined && holds(cidr, underlay)) return `the underlay address ${underlay}`;
-  for (const [ifname, addresses = []] of Object.entries(networkInterfaces())) {
-    const found = addresses.find(({ address }) => holds(cidr, address.split('%')[0]));
-    if (found && ifname !== NODE_IFNAME) return `${found.address} of the host's interface ${ifname}`;
-  }
-  return undefined;
+function hostAddressIn(cidr: string, host: readonly HostAddress[]): string | undefined {
+  const found = host.find(({ ifname, address }) => ifname !== NODE_IFNAME && holds(cidr, address));
+  return found && `${found.address} of the host's interface ${found.ifname}`;
 }

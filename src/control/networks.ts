@@ -1,50 +1,54 @@
 /**
- * Networks: the resources, and for each what forwarding and address management need of it. Bridge domains
- * and route tables are numbered anew when the daemon starts; nobody outside sees the numbers.
+ * Networks: the resources, and what is in force of them. Changes come one at a time; each is in force before it
+ * is recorded, and is taken back where it cannot be recorded or the host refuses it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Network, NetworkSpec } from './api/types.js';
 import type { PlannedNetwork } from './compile.js';
-import { PodwireError } from './errors.js';
-import { AddressPool } from './ipam.js';
-import { type DomainLayout, isRouted, layoutOf } from './layout.js';
+import { asPodwireError, PodwireError } from './errors.js';
+import type { HostAddress } from './host/addresses.js';
+import type { KeyedLock } from './keyed-lock.js';
+import { isRouted } from './layout.js';
+import { type LiveNetwork, NetworkBuilder } from './live-network.js';
+import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { type AddressPlan, refuseOverlap } from './network-overlap.js';
-import { NumberPool } from './numbers.js';
 import { checkVersion, type Records, stampMeta } from './records.js';
 
-/** Bridge domains are numbered below this, and so are route tables; table 0 is the node's. */
-const MOST_DOMAINS = 4096;
-
-export interface LiveNetwork {
-  readonly name: string;
-  readonly spec: NetworkSpec;
-  readonly layout: readonly DomainLayout[];
-  readonly planned: PlannedNetwork;
-  readonly pool: AddressPool;
-  /** It is being changed or deleted: nothing may be attached. */
-  frozen: boolean;
-}
+/** Of the lock: no pod's key is a word alone. */
+const LOCK = 'networks';
 
 export type PutResult = 'created' | 'configured' | 'unchanged';
 
+export interface NetworksParts {
+  readonly records: Records<Network>;
+  readonly plan: AddressPlan;
+  readonly lock: KeyedLock;
+  readonly log: Logger;
+  /** Asks for the addresses of the host's interfaces. */
+  readonly hostAddresses: () => Promise<readonly HostAddress[]>;
+  /** Called when other networks are to be in force; resolves when they are. */
+  readonly changed: () => Promise<void>;
+}
+
 export class Networks {
   private readonly live = new Map<string, LiveNetwork>();
-  private readonly domains = new NumberPool(0, MOST_DOMAINS);
-  private readonly tables = new NumberPool(1, MOST_DOMAINS);
+  private readonly builder = new NetworkBuilder();
 
-  /** @param changed called after routed prefixes or forwarding have changed; resolves when it is in force. */
-  constructor(
-    private readonly records: Records<Network>,
-    private readonly settings: AddressPlan,
-    private readonly changed: () => Promise<void>,
-  ) {}
+  constructor(private readonly parts: NetworksParts) {}
 
-  /** Builds what is stored, and the default network from the daemon's options. */
+  /**
+   * Builds what is stored, and the default network from the daemon's options.
+   * @throws PodwireError STATE_MISMATCH where a stored network does not fit these options
+   */
   async load(): Promise<void> {
-    await this.records.load();
+    const { records } = this.parts;
+    await records.load();
     await this.claimDefault();
-    for (const [name, { spec }] of this.records.list()) this.live.set(name, this.build(name, spec));
+    for (const [name, network] of records.list()) {
+      if (name !== DEFAULT_NETWORK) this.checkStored(name, network);
+      this.live.set(name, this.builder.build(name, network.spec, false));
+    }
   }
 
   /** @throws PodwireError NOT_FOUND */
@@ -62,149 +66,131 @@ export class Networks {
     return [...this.live.values()].map(({ planned }) => planned);
   }
 
-  /** Prefixes that the node reaches through the switch, beside its own. */
+  /** Prefixes that the node reaches through the switch. */
   routedCidrs(): string[] {
     return [...this.live.values()].filter(({ spec }) => isRouted(spec)).flatMap(({ spec }) => spec.cidrs);
   }
 
+  /** @throws PodwireError NOT_FOUND */
   view(name: string): Network {
     const { spec, layout, pool } = this.get(name);
-    return this.viewOf(name, spec, {
-      gateways: layout.flatMap(({ gateways }) => gateways),
-      pods: pool.size,
-    });
+    const { records } = this.parts;
+    const resourceVersion = String(records.revision(name));
+    return {
+      apiVersion: 'podwire.dev/v1',
+      kind: 'Network',
+      metadata: { name, ...records.get(name)?.metadata, resourceVersion },
+      spec,
+      status: { gateways: layout.flatMap(({ gateways }) => gateways), pods: pool.size },
+    };
   }
 
+  /** Sorted by name. */
   list(): Network[] {
-    return this.records.list().map(([name]) => this.view(name));
+    const recorded = this.parts.records.list().map(([name]) => name);
+    return recorded.filter((name) => this.live.has(name)).map((name) => this.view(name));
   }
 
   /** @throws PodwireError CONFLICT, PROTECTED, NETWORK_IN_USE, CIDR_OVERLAP, NETWORKS_EXHAUSTED */
-  async put(name: string, given: Network): Promise<PutResult> {
-    const existing = this.records.get(name);
-    checkVersion(`network ${name}`, given.metadata, this.records.revision(name));
-    const network = { ...given, metadata: stampMeta(given.metadata, existing?.metadata) };
-    if (isDeepStrictEqual(network, existing)) return 'unchanged';
-    if (!existing) await this.create(name, network);
-    else if (isDeepStrictEqual(network.spec, existing.spec)) await this.records.save(name, network);
-    else await this.change(this.get(name), network);
-    return existing ? 'configured' : 'created';
+  put(name: string, given: Network): Promise<PutResult> {
+    return this.parts.lock.run(LOCK, async () => {
+      const { records } = this.parts;
+      const existing = records.get(name);
+      checkVersion(`network ${name}`, given.metadata, records.revision(name));
+      const network = { ...given, metadata: stampMeta(given.metadata, existing?.metadata) };
+      if (isDeepStrictEqual(network, existing)) return 'unchanged';
+      const save = () => records.save(name, network);
+      if (isDeepStrictEqual(network.spec, existing?.spec)) await save();
+      else await this.replace(name, await this.successor(name, network), save);
+      return existing ? 'configured' : 'created';
+    });
   }
 
   /** @throws PodwireError NOT_FOUND, PROTECTED, NETWORK_IN_USE */
-  async delete(name: string): Promise<Network> {
-    const network = this.get(name);
-    if (name === DEFAULT_NETWORK) throw protectedError('cannot be deleted');
-    this.refuseInUse(network, `network ${name} cannot be deleted`);
-    const view = this.view(name);
-    await this.frozen(network, () => this.records.remove(name));
-    this.live.delete(name);
-    this.release(network);
-    await this.changed();
-    return view;
-  }
-
-  private viewOf(name: string, spec: NetworkSpec, status: Network['status']): Network {
-    const stored = this.records.get(name);
-    const metadata = { name, ...stored?.metadata, resourceVersion: String(this.records.revision(name)) };
-    return { apiVersion: 'podwire.dev/v1', kind: 'Network', metadata, spec, status };
+  delete(name: string): Promise<Network> {
+    return this.parts.lock.run(LOCK, async () => {
+      const network = this.get(name);
+      if (name === DEFAULT_NETWORK) throw protectedError('cannot be deleted');
+      refuseInUse(network, `network ${name} cannot be deleted`);
+      const view = this.view(name);
+      await this.replace(name, undefined, () => this.parts.records.remove(name));
+      return view;
+    });
   }
 
   private async claimDefault(): Promise<void> {
-    const existing = this.records.get(DEFAULT_NETWORK);
-    const spec: NetworkSpec = { mode: 'routed', cidrs: [...this.settings.podCidrs] };
+    const { records, plan } = this.parts;
+    const existing = records.get(DEFAULT_NETWORK);
+    const spec: NetworkSpec = { mode: 'routed', cidrs: [...plan.podCidrs] };
     if (existing && isDeepStrictEqual(existing.spec, spec)) return;
     const metadata = existing?.metadata ?? stampMeta({ name: DEFAULT_NETWORK }, undefined);
-    await this.records.save(DEFAULT_NETWORK, {
-      apiVersion: 'podwire.dev/v1',
-      kind: 'Network',
-      metadata,
-      spec,
-    });
+    await records.save(DEFAULT_NETWORK, { apiVersion: 'podwire.dev/v1', kind: 'Network', metadata, spec });
   }
 
-  private async create(name: string, network: Network): Promise<void> {
-    refuseOverlap(network, this.others(name), this.settings);
-    const live = this.build(name, network.spec);
+  private checkStored(name: string, network: Network): void {
     try {
-      await this.records.save(name, network);
+      refuseOverlap(network, [], this.parts.plan, []);
     } catch (error) {
-      this.release(live);
-      throw error;
-    }
-    this.live.set(name, live);
-    await this.changed();
-  }
-
-  private async change(before: LiveNetwork, network: Network): Promise<void> {
-    const { name } = before;
-    if (name === DEFAULT_NETWORK) throw protectedError('has the spec that the daemon’s options give it');
-    const structural = changedFields(before.spec, network.spec).filter((field) => field !== 'sourceGuard');
-    if (structural.length > 0) this.refuseInUse(before, `spec.${structural[0]} of network ${name} is fixed`);
-    refuseOverlap(network, this.others(name), this.settings);
-    await this.frozen(before, () => this.records.save(name, network));
-    if (structural.length > 0) {
-      this.release(before);
-      this.live.set(name, this.build(name, network.spec));
-    } else {
-      const planned = { ...before.planned, sourceGuard: network.spec.sourceGuard ?? true };
-      this.live.set(name, { ...before, spec: network.spec, planned, frozen: false });
-    }
-    await this.changed();
-  }
-
-  /** What succeeds replaces or removes the network, so only a failure thaws it. */
-  private async frozen(network: LiveNetwork, action: () => Promise<void>): Promise<void> {
-    network.frozen = true;
-    try {
-      await action();
-    } catch (error) {
-      network.frozen = false;
-      throw error;
-    }
-  }
-
-  private others(name: string): LiveNetwork[] {
-    return [...this.live.values()].filter((other) => other.name !== name);
-  }
-
-  private refuseInUse({ pool }: LiveNetwork, what: string): void {
-    if (pool.size === 0) return;
-    const pods = pool.size === 1 ? 'a pod is' : `${pool.size} pods are`;
-    throw new PodwireError('NETWORK_IN_USE', `${what} while ${pods} attached to it: detach first`);
-  }
-
-  private build(name: string, spec: NetworkSpec): LiveNetwork {
-    const layout = layoutOf(spec, name === DEFAULT_NETWORK);
-    const taken: number[] = [];
-    const domains = layout.map(({ cidrs, gateways }) => {
-      const id = this.domains.take();
-      if (id !== undefined) taken.push(id);
-      return { id, cidrs, gateways };
-    });
-    const routeTable = this.tables.take();
-    if (routeTable === undefined || taken.length < layout.length) {
-      for (const id of taken) this.domains.release(id);
-      if (routeTable !== undefined) this.tables.release(routeTable);
+      const { message } = asPodwireError(error);
       throw new PodwireError(
-        'NETWORKS_EXHAUSTED',
-        `the switch has no more than ${MOST_DOMAINS} bridge domains`,
+        'STATE_MISMATCH',
+        `stored network ${name} does not fit these options: ${message}`,
       );
     }
-    const planned: PlannedNetwork = {
-      name,
-      mode: spec.mode,
-      sourceGuard: spec.sourceGuard ?? true,
-      routeTable,
-      domains: domains.map((domain, index) => ({ ...domain, id: taken[index] })),
-    };
-    return { name, spec, layout, planned, pool: new AddressPool(name, layout), frozen: false };
   }
 
-  private release({ planned }: LiveNetwork): void {
-    for (const { id } of planned.domains) this.domains.release(id);
-    this.tables.release(planned.routeTable);
+  /** What is to take the network's place. Nothing is in force yet. */
+  private async successor(name: string, network: Network): Promise<LiveNetwork> {
+    const host = await this.parts.hostAddresses();
+    const before = this.live.get(name);
+    if (name === DEFAULT_NETWORK) throw protectedError('has the spec that the daemon’s options give it');
+    const others = [...this.live.values()].filter((other) => other.name !== name);
+    refuseOverlap(network, others, this.parts.plan, host);
+    if (!before) return this.builder.build(name, network.spec, true);
+    const changed = changedFields(before.spec, network.spec).filter((field) => field !== 'sourceGuard');
+    if (changed.length === 0) return this.builder.guarded(before, network.spec);
+    refuseInUse(before, `spec.${changed[0]} of network ${name} is fixed`);
+    return this.builder.build(name, network.spec, true);
   }
+
+  /** Puts `after` in the network's place, in force and recorded, or leaves everything as it was. */
+  private async replace(
+    name: string,
+    after: LiveNetwork | undefined,
+    record: () => Promise<void>,
+  ): Promise<void> {
+    const before = this.live.get(name);
+    this.set(name, after);
+    try {
+      await this.parts.changed();
+      await record();
+    } catch (error) {
+      this.set(name, before);
+      this.retire(after, before);
+      await this.parts.changed().catch((failure) => {
+        this.parts.log.error({ network: name, error: String(failure) }, 'undo failed');
+      });
+      throw error;
+    }
+    if (after) after.frozen = false;
+    this.retire(before, after);
+  }
+
+  private set(name: string, network: LiveNetwork | undefined): void {
+    if (network) this.live.set(name, network);
+    else this.live.delete(name);
+  }
+
+  /** Frees what a network had, unless its other version goes on with it. */
+  private retire(network: LiveNetwork | undefined, other: LiveNetwork | undefined): void {
+    if (network && network.pool !== other?.pool) this.builder.release(network);
+  }
+}
+
+function refuseInUse({ pool }: LiveNetwork, what: string): void {
+  if (pool.size === 0) return;
+  const pods = pool.size === 1 ? 'a pod is' : `${pool.size} pods are`;
+  throw new PodwireError('NETWORK_IN_USE', `${what} while ${pods} attached to it: detach first`);
 }
 
 function changedFields(before: NetworkSpec, after: NetworkSpec): string[] {

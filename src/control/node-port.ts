@@ -7,10 +7,11 @@ import type { PlannedNode } from './compile.js';
 import { NODE_IFNAME, type NodeRoute, openNodeInterface, setNodeRoutes } from './host/node-interface.js';
 import { setPersistent } from './host/tap.js';
 import { nodeAddresses } from './layout.js';
+import type { LiveNetwork } from './live-network.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { AddressPlan } from './network-overlap.js';
-import type { LiveNetwork, Networks } from './networks.js';
+import type { Networks } from './networks.js';
 import type { LivePort, Ports } from './ports.js';
 
 export interface NodePortSettings extends AddressPlan {

@@ -1,4 +1,5 @@
 /** Starting a daemon where something stands against it: one clear error, and nothing half-made left behind. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +7,22 @@ import { DaemonBench, missingForDaemon, until } from './daemon-support.js';
 
 const missing = missingForDaemon();
 if (missing) console.log(`skipped: the daemon's tests need ${missing}`);
+
+const noPython = spawnSync('python3', ['--version']).status !== 0;
+if (noPython) console.log('skipped: forbidding io_uring needs python3');
+
+/** A seccomp filter: io_uring_setup, call number 425, ends with EPERM; then the command in argv. */
+const WITHOUT_IO_URING = `
+import ctypes, os, struct, sys
+program = b''.join(struct.pack('HBBI', *i) for i in [
+    (0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x00050000 | 1), (0x06, 0, 0, 0x7fff0000)])
+buffer = ctypes.create_string_buffer(program)
+fprog = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', 4, ctypes.addressof(buffer)))
+prctl, word = ctypes.CDLL(None).prctl, ctypes.c_ulong
+assert prctl(38, word(1), word(0), word(0), word(0)) == 0
+assert prctl(22, word(2), fprog, word(0), word(0)) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
 
 let bench: DaemonBench;
 
@@ -50,6 +67,24 @@ describe.skipIf(missing)('daemon start', () => {
     expect(await refusal([], 'host', hidden)).toBe('1 TUN_UNAVAILABLE');
     expect(bench.links('host').map(({ ifname }) => ifname)).toEqual(['lo']);
     expect(existsSync(bench.socket)).toBe(false);
+  });
+
+  it('says what is missing when CAP_NET_ADMIN is', async () => {
+    expect(await refusal([], 'host', ['setpriv', '--bounding-set', '-net_admin'])).toBe('1 TUN_FORBIDDEN');
+    expect(existsSync(bench.socket)).toBe(false);
+  });
+
+  it.skipIf(noPython)('uses poll where io_uring is forbidden, unless io_uring was asked for', async () => {
+    const filtered = ['python3', '-c', WITHOUT_IO_URING];
+    expect(await refusal(['--io', 'uring'], 'host', filtered)).toBe('1 IO_URING_UNAVAILABLE');
+    expect(bench.links('host').map(({ ifname }) => ifname)).toEqual(['lo']);
+    await bench.start(['--io', 'auto'], 'host', filtered);
+    expect(bench.logged('packet I/O chosen').at(-1)).toMatchObject({
+      io: 'poll',
+      reason: expect.stringContaining('EPERM'),
+    });
+    await bench.pod('a');
+    expect(await bench.ping('a', '10.244.0.1')).toBe(true);
   });
 
   it('says what is missing when the program ip is', async () => {

@@ -19,7 +19,7 @@ let made = 0;
 export function missingForDaemon(): string | undefined {
   if (process.getuid?.() !== 0) return 'root';
   if (!existsSync('/dev/net/tun')) return '/dev/net/tun';
-  for (const program of ['ip', 'ping', 'unshare', 'nsenter']) {
+  for (const program of ['ip', 'ping', 'unshare', 'nsenter', 'setpriv']) {
     try {
       execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
     } catch {
@@ -89,8 +89,8 @@ export class DaemonBench {
   }
 
   /** Starts a daemon in namespace `host` and waits until it is ready. */
-  async start(flags: string[] = [], host = 'host'): Promise<RunningDaemon> {
-    const running = this.spawn(flags, host);
+  async start(flags: string[] = [], host = 'host', wrapper: string[] = []): Promise<RunningDaemon> {
+    const running = this.spawn(flags, host, wrapper);
     const deadline = Date.now() + START_DEADLINE_MS;
     const from = this.output.length;
     while (!this.output.slice(from).includes('"msg":"ready"')) {
@@ -110,7 +110,9 @@ export class DaemonBench {
   ): Promise<{ status: number; text: string }> {
     const from = this.output.length;
     const { child } = this.spawn(flags, host, wrapper);
+    const timer = setTimeout(() => child.kill('SIGKILL'), START_DEADLINE_MS);
     const [status] = (await once(child, 'close')) as [number];
+    clearTimeout(timer);
     return { status, text: this.output.slice(from) };
   }
 

@@ -5,6 +5,8 @@
  *     b: eth0 ─┼─ podwire daemon ─── podwire0 in `host`, the daemon's own namespace
  *     …       ─┘
  */
+import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type {
   NetworkSpec,
@@ -196,6 +198,24 @@ describe.skipIf(missing)('daemon', () => {
     const answer = await bench.attach('a');
     expect(answer.body.ips).toEqual(['10.244.0.3', 'fd00:10:244::3']);
     expect(await bench.ping('a', '10.244.0.1')).toBe(true);
+  });
+
+  it('releases a pod whose namespace ends with its process', async () => {
+    await bench.start();
+    const child = spawn('unshare', ['-n', 'sleep', '1000'], { stdio: 'ignore' });
+    try {
+      const netns = `/proc/${child.pid}/ns/net`;
+      const own = statSync('/proc/self/ns/net').ino;
+      expect(await until(() => statSync(netns).ino !== own)).toBe(true);
+      expect(outcome(await bench.attach('a', { netns }))).toBe('200');
+      expect(await bench.ping('host', '10.244.0.3')).toBe(true);
+    } finally {
+      child.kill('SIGKILL');
+    }
+    expect(await until(async () => Object.keys(await phases()).length === 0)).toBe(true);
+    expect(bench.logged('pod detached')).toMatchObject([
+      { pod: 'default/a', reason: 'its network namespace is gone' },
+    ]);
   });
 
   it('makes interfaces again that are deleted under it', async () => {

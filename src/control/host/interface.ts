@@ -3,10 +3,10 @@
  * changes nothing: it also repairs an interface that is taken up after a restart.
  */
 
-import { withNamespace } from '../../linux/netns.js';
 import { formatIp, linkLocalOf, parseMac } from '../../wire/address.js';
 import { type Family, familyOf } from '../cidr.js';
 import { type ForeignDefaults, foreignDefaults } from './default-routes.js';
+import { inside } from './inside.js';
 import { runBatch } from './iproute2.js';
 import { ipv6Disabled, kernelHasIpv6, prepareIpv6 } from './sysctl.js';
 
@@ -26,14 +26,14 @@ export interface Configured {
 }
 
 /**
- * @param namespace descriptor of the network namespace.
+ * @param namespace descriptor of the network namespace; undefined: the daemon's own.
  * @throws PodwireError IPROUTE2_FAILED, IPROUTE2_MISSING
  */
 export async function configureInterface(
-  namespace: number,
+  namespace: number | undefined,
   settings: InterfaceSettings,
 ): Promise<Configured> {
-  const { ipv6, foreign } = withNamespace(namespace, () => prepare(settings));
+  const { ipv6, foreign } = inside(namespace, () => prepare(settings));
   await runBatch(interfaceCommands(settings, ipv6, foreign), namespace);
   const families = settings.gateways.map(familyOf);
   return { foreignDefaults: families.filter((family) => foreign[family]) };

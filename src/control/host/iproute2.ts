@@ -8,8 +8,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { withNamespace } from '../../linux/netns.js';
 import { PodwireError } from '../errors.js';
+import { inside } from './inside.js';
 
 /** Where distributions put it, for daemons that are started with a short PATH. */
 const SBIN = '/usr/sbin:/sbin:/usr/local/sbin';
@@ -39,7 +39,7 @@ interface Outcome {
 }
 
 async function run(args: readonly string[], input: string, namespace?: number): Promise<Outcome> {
-  const child = namespace === undefined ? start(args) : withNamespace(namespace, () => start(args));
+  const child = inside(namespace, () => start(args));
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => reject(startError(error)));
     child.once('close', (status) => resolve(status));

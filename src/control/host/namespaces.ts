@@ -4,17 +4,18 @@
  */
 import { statSync } from 'node:fs';
 
-/** 'device:inode' of the namespace at the path, or undefined where there is nothing. Cheap: one stat. */
-export function identityAt(path: string): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat && `${stat.dev}:${stat.ino}`;
-}
+/** What stat(2) says where the path, or the process whose namespace it names, has ended. */
+const ENDED: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ESRCH'];
 
-/** @param identity what `namespaceIdentity` said when the pod was attached. */
+/**
+ * Cheap: one stat. A path that cannot be looked at for another reason is taken to be there still.
+ * @param identity what `namespaceIdentity` said when the pod was attached.
+ */
 export function isGone(path: string, identity: string): boolean {
   try {
-    return identityAt(path) !== identity;
-  } catch {
-    return true; // a directory of the path is gone, or the process is
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}` !== identity;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && ENDED.includes(error.code);
   }
 }

@@ -7,9 +7,6 @@
  */
 
 import { LinuxError } from '../../linux/errno.js';
-import { closeFile } from '../../linux/libc.js';
-import { currentNamespace } from '../../linux/netns.js';
-import { familyOf } from '../cidr.js';
 import { PodwireError } from '../errors.js';
 import { configureInterface, type InterfaceSettings } from './interface.js';
 import { queryJson, runBatch } from './iproute2.js';
@@ -31,24 +28,19 @@ export async function openNodeInterface(
   settings: Omit<InterfaceSettings, 'ifname' | 'gateways'>,
   nonBlocking: boolean,
 ): Promise<Tap> {
-  const namespace = currentNamespace();
+  const tap = takeNodeTap(nonBlocking);
   try {
-    const tap = takeNodeTap(namespace, nonBlocking);
-    try {
-      await configureInterface(namespace, { ...settings, ifname: NODE_IFNAME, gateways: [] });
-      return tap;
-    } catch (error) {
-      closeTap(tap);
-      throw error;
-    }
-  } finally {
-    closeFile(namespace);
+    await configureInterface(undefined, { ...settings, ifname: NODE_IFNAME, gateways: [] });
+    return tap;
+  } catch (error) {
+    closeTap(tap);
+    throw error;
   }
 }
 
-function takeNodeTap(namespace: number, nonBlocking: boolean): Tap {
+function takeNodeTap(nonBlocking: boolean): Tap {
   try {
-    return restoreTap(namespace, { ifname: NODE_IFNAME, nonBlocking });
+    return restoreTap(undefined, { ifname: NODE_IFNAME, nonBlocking });
   } catch (error) {
     if (!(error instanceof LinuxError)) throw error;
     if (error.code === 'INTERFACE_BUSY') {
@@ -85,26 +77,4 @@ async function presentRoutes(family: '-4' | '-6'): Promise<string[]> {
 
 function routeText(cidr: string): string {
   return `${cidr} dev ${NODE_IFNAME} proto ${ROUTE_PROTOCOL}`;
-}
-
-interface LinkAddresses {
-  readonly ifname: string;
-  readonly mtu: number;
-  readonly addr_info: readonly { readonly local?: string }[];
-}
-
-/** Bytes that a tunnel packet is longer than what it carries: VXLAN over IPv4 and over IPv6 (RFC 7348). */
-const TUNNEL_OVERHEAD = { 4: 50, 6: 70 } as const;
-
-/**
- * The MTU that leaves room for the tunnel on the interface with the underlay address.
- * @throws PodwireError INVALID where no interface has the address
- */
-export async function tunnelMtu(underlay: string): Promise<number> {
-  const links = await queryJson<LinkAddresses[]>(['address', 'show']);
-  const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === underlay));
-  if (!link) {
-    throw new PodwireError('INVALID', `--underlay: no interface of this node has ${underlay}`, '--underlay');
-  }
-  return link.mtu - TUNNEL_OVERHEAD[familyOf(underlay)];
 }

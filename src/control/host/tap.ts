@@ -3,10 +3,10 @@
  */
 import { OFFLOAD } from '../../dataplane/device.js';
 import { LinuxError } from '../../linux/errno.js';
-import { withNamespace } from '../../linux/netns.js';
 import { closeTap, hardwareAddress, openTap, setPersistent, type Tap, TunOffload } from '../../linux/tun.js';
 import { formatMac } from '../../wire/address.js';
 import { PodwireError } from '../errors.js';
+import { inside } from './inside.js';
 
 export { closeTap, setPersistent, type Tap };
 
@@ -16,9 +16,12 @@ export interface TapWish {
   readonly nonBlocking: boolean;
 }
 
-/** Makes a TAP that vanishes with its descriptor until it is made persistent. @throws LinuxError */
-export function createTap(namespace: number, { ifname, nonBlocking }: TapWish): Tap {
-  return withNamespace(namespace, () => openTap({ name: ifname, mode: 'create', nonBlocking }));
+/**
+ * Makes a TAP that vanishes with its descriptor until it is made persistent.
+ * @param namespace descriptor; undefined: the daemon's own. @throws LinuxError
+ */
+export function createTap(namespace: number | undefined, { ifname, nonBlocking }: TapWish): Tap {
+  return inside(namespace, () => openTap({ name: ifname, mode: 'create', nonBlocking }));
 }
 
 /**
@@ -26,7 +29,7 @@ export function createTap(namespace: number, { ifname, nonBlocking }: TapWish): 
  * @param mac what it must have: a TAP of the same name with another MAC is somebody else's.
  * @throws LinuxError, PodwireError INTERFACE_EXISTS
  */
-export function restoreTap(namespace: number, wish: TapWish, mac?: string): Tap {
+export function restoreTap(namespace: number | undefined, wish: TapWish, mac?: string): Tap {
   const tap = takeUp(namespace, wish);
   if (tap === undefined) return createTap(namespace, wish);
   if (mac === undefined || macOfTap(tap) === mac) return tap;
@@ -38,9 +41,9 @@ export function restoreTap(namespace: number, wish: TapWish, mac?: string): Tap 
   );
 }
 
-function takeUp(namespace: number, { ifname, nonBlocking }: TapWish): Tap | undefined {
+function takeUp(namespace: number | undefined, { ifname, nonBlocking }: TapWish): Tap | undefined {
   try {
-    return withNamespace(namespace, () => openTap({ name: ifname, mode: 'take-up', nonBlocking }));
+    return inside(namespace, () => openTap({ name: ifname, mode: 'take-up', nonBlocking }));
   } catch (error) {
     if (error instanceof LinuxError && error.code === 'INTERFACE_NOT_FOUND') return undefined;
     throw error;
