@@ -41,8 +41,18 @@ export function markReceived(pool: PacketPool, slot: number, port: number): void
   pool.l4[slot] = 0;
 }
 
-/** In words, since a Uint8Array can only be copied from through a view, which would be an allocation. */
-function copyBytes(from: DataView, at: number, to: DataView, toAt: number, length: number): void {
+/** Copies a packet within its pool with all that is known of it. Answers the new slot, or -1. */
+export function duplicatePacket(pool: PacketPool, slot: number): number {
+  const copy = copyPacket(pool, slot, pool);
+  if (copy >= 0) pool.copyFacts(slot, copy);
+  return copy;
+}
+
+/**
+ * Copies `length` bytes from one memory to another. In words, since parts of a Uint8Array can only be copied
+ * through a view of them, which would be an allocation.
+ */
+export function copyBytes(from: DataView, at: number, to: DataView, toAt: number, length: number): void {
   const words = length & ~3;
   for (let i = 0; i < words; i += 4) to.setInt32(toAt + i, from.getInt32(at + i));
   for (let i = words; i < length; i++) to.setUint8(toAt + i, from.getUint8(at + i));
