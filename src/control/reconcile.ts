@@ -147,8 +147,10 @@ export class Reconciler {
     const { lock, nodePort, pods, ports } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
     for (const [key, { netns, netnsId }] of this.attachments()) {
-      if (isGone(netns, netnsId)) await pods.releaseGone(key);
-      else if (!ports.get(key)) await lock.run(key, () => this.restore(key));
+      if (isGone(netns, netnsId)) {
+        await pods.releaseGone(key);
+        this.repeated.clear(key);
+      } else if (!ports.get(key)) await lock.run(key, () => this.restore(key));
     }
   }
 

@@ -228,6 +228,24 @@ describe.skipIf(missing)('daemon', () => {
     expect(await until(() => bench.ping('host', ips[0]))).toBe(true);
   });
 
+  it('says that a pod is lost whose interface another one has taken, and attaches it again after', async () => {
+    const first = await bench.start();
+    const { ips } = await bench.pod('a');
+    await bench.end(first, 'SIGTERM');
+    bench.ip('a', 'link', 'del', 'eth0');
+    bench.ip('a', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'peer');
+    await bench.start();
+    expect(await phases()).toEqual({ a: 'Lost' });
+    expect(bench.logged('pod cannot be attached again')).toMatchObject([
+      { pod: 'default/a', code: 'INTERFACE_NOT_TAP' },
+    ]);
+    bench.namespace('b');
+    expect(outcome(await bench.attach('b', { ips: [ips[0]] }))).toBe('409 ADDRESS_IN_USE');
+    bench.ip('a', 'link', 'del', 'eth0');
+    expect(await until(async () => (await phases()).a === 'Running')).toBe(true);
+    expect(await bench.ping('host', ips[0])).toBe(true);
+  });
+
   it('leaves a default route alone that the namespace has already', async () => {
     await bench.start();
     bench.namespace('a');
