@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_PORTS } from '../../../src/dataplane/constants.js';
+import { Counters, TOTALS } from '../../../src/dataplane/counters.js';
+import { DROP, DROP_MEANINGS, DROP_REASONS } from '../../../src/dataplane/drop-reasons.js';
+
+describe('Counters', () => {
+  it('counts packets and octets of a port, and of all', () => {
+    const counters = new Counters();
+    counters.received(3, 60);
+    counters.received(3, 1514);
+    counters.sent(4, 60);
+    expect([counters.port(3, 'rxPackets'), counters.port(3, 'rxBytes')]).toEqual([2, 1574]);
+    expect([counters.port(4, 'txPackets'), counters.port(4, 'txBytes')]).toEqual([1, 60]);
+    expect([counters.port(3, 'txPackets'), counters.port(4, 'rxPackets')]).toEqual([0, 0]);
+    expect([counters.total('received'), counters.total('sent')]).toEqual([2, 1]);
+  });
+
+  it('counts each event under its own name', () => {
+    const counters = new Counters();
+    counters.received(0, 1);
+    for (let i = 0; i < 2; i++) counters.originated();
+    counters.replicated(3);
+    for (let i = 0; i < 4; i++) counters.joined();
+    for (let i = 0; i < 5; i++) counters.consumed();
+    for (let i = 0; i < 6; i++) counters.sent(0, 1);
+    for (let i = 0; i < 7; i++) counters.dropped(0, 0);
+    expect(TOTALS.map((total) => counters.total(total))).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    for (let i = 0; i < 2; i++) counters.cycle(10);
+    for (let i = 0; i < 3; i++) counters.suppressedError();
+    for (let i = 0; i < 4; i++) counters.movedAddress();
+    const names = ['cycles', 'cyclePackets', 'suppressedErrors', 'movedAddresses'] as const;
+    expect(names.map((name) => counters.cycleCounter(name))).toEqual([2, 20, 3, 4]);
+  });
+
+  it('keeps every reason of every port apart', () => {
+    const counters = new Counters();
+    const last = DROP_REASONS.length - 1;
+    counters.dropped(0, last);
+    counters.dropped(1, 0);
+    counters.dropped(MAX_PORTS - 1, last);
+    counters.received(1, 60);
+    expect(counters.portDrops(0, last)).toBe(1);
+    expect(counters.portDrops(1, 0)).toBe(1);
+    expect(counters.portDrops(1, last)).toBe(0);
+    expect(counters.portDrops(MAX_PORTS - 1, last)).toBe(1);
+    expect(counters.port(1, 'rxPackets')).toBe(1);
+    expect(counters.total('dropped')).toBe(3);
+  });
+
+  it('forgets one port without touching its neighbours or the totals', () => {
+    const counters = new Counters();
+    for (const port of [1, 2, 3]) {
+      counters.received(port, 60);
+      counters.dropped(port, DROP['device-error']);
+    }
+    counters.clearPort(2);
+    expect([1, 2, 3].map((port) => counters.port(port, 'rxPackets'))).toEqual([1, 0, 1]);
+    expect([1, 2, 3].map((port) => counters.portDrops(port, DROP['device-error']))).toEqual([1, 0, 1]);
+    expect(counters.total('dropped')).toBe(3);
+  });
+
+  it('is read by whoever has its buffer', () => {
+    const counters = new Counters();
+    const reader = new Counters(counters.shared);
+    counters.received(9, 100);
+    expect([reader.total('received'), reader.port(9, 'rxBytes')]).toEqual([1, 100]);
+  });
+});
+
+describe('drop reasons', () => {
+  it('have each a name of their own, a number and a meaning', () => {
+    expect(new Set(DROP_REASONS).size).toBe(DROP_REASONS.length);
+    expect(DROP_REASONS.map((name) => DROP[name])).toEqual(DROP_REASONS.map((_, number) => number));
+    expect(DROP_MEANINGS).toHaveLength(DROP_REASONS.length);
+    expect(DROP_MEANINGS.every((meaning) => meaning.length > 10)).toBe(true);
+  });
+});
