@@ -8,7 +8,6 @@ import type {
   DropsAnswer,
   FdbAnswer,
   NeighborsAnswer,
-  Network,
   Pod,
   ResourceList,
   RoutesAnswer,
@@ -139,50 +138,6 @@ describe.skipIf(missing)('API', () => {
       expect(outcome(await bench.call(method, path, body)), `${method} ${path}`).toBe(expected);
     }
     expect((await bench.call<ResourceList>('GET', '/v1/networks')).body.items).toHaveLength(1);
-  });
-
-  it('changes what can be changed of a network, and labels of the default one', async () => {
-    const put = (name: string, spec: unknown, metadata = {}) =>
-      bench.call<Network>('PUT', `/v1/networks/${name}`, {
-        ...NETWORK,
-        metadata: { name, ...metadata },
-        spec,
-      });
-    const spec = { mode: 'bridge', cidrs: ['10.80.0.0/24'] };
-    expect(outcome(await put('lab', spec))).toBe('201');
-    expect(outcome(await put('other', { mode: 'bridge', cidrs: ['10.80.0.0/16'] }))).toBe('409 CIDR_OVERLAP');
-    expect(outcome(await put('hidden', { ...spec, internal: true }))).toBe('201');
-    expect((await put('lab', { ...spec, mtu: 1400 })).headers['x-podwire-result']).toBe('configured');
-    bench.namespace('l1');
-    expect((await bench.attach('l1', { network: 'lab' })).body.mtu).toBe(1400);
-    expect(outcome(await put('lab', spec))).toBe('409 NETWORK_IN_USE');
-    expect(outcome(await put('lab', { ...spec, mtu: 1400, sourceGuard: false }))).toBe('200');
-    const { body } = await bench.call<Network>('GET', '/v1/networks/lab');
-    expect(body.status).toEqual({ gateways: ['10.80.0.1'], pods: 1 });
-    expect(await bench.ping('l1', '10.80.0.1')).toBe(true);
-    const home = (await bench.call<Network>('GET', '/v1/networks/default')).body;
-    expect(outcome(await put('default', home.spec, { labels: { team: 'net' } }))).toBe('200');
-    await bench.detach('l1');
-    for (const name of ['lab', 'hidden']) await bench.call('DELETE', `/v1/networks/${name}`);
-  });
-
-  it('takes a network back whose routes the host refuses, and lets one of two creators win', async () => {
-    bench.ip('host', 'route', 'add', 'blackhole', '10.83.0.0/24');
-    const put = (name: string, cidr: string) =>
-      bench.call('PUT', `/v1/networks/${name}`, {
-        ...NETWORK,
-        metadata: { name, resourceVersion: '0' },
-        spec: { mode: 'bridge', cidrs: [cidr] },
-      });
-    expect(outcome(await put('refused', '10.83.0.0/24'))).toBe('500 IPROUTE2_FAILED');
-    expect(outcome(await bench.call('GET', '/v1/networks/refused'))).toBe('404 NOT_FOUND');
-    const { routes } = (await bench.call<RoutesAnswer>('GET', '/v1/routes')).body;
-    expect(routes.filter(({ prefix }) => prefix.startsWith('10.83'))).toEqual([]);
-    bench.ip('host', 'route', 'del', 'blackhole', '10.83.0.0/24');
-    const both = await Promise.all([put('race', '10.83.0.0/24'), put('race', '10.84.0.0/24')]);
-    expect(both.map(outcome).sort()).toEqual(['201', '409 CONFLICT']);
-    expect(outcome(await bench.call('DELETE', '/v1/networks/race'))).toBe('200');
-    expect(bench.ip('host', 'route', 'show')).not.toMatch(/10\.8[34]/);
   });
 
   it('reports every change since a revision, in order, with none missing', async () => {

@@ -8,13 +8,7 @@
 import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  NetworkSpec,
-  Pod,
-  ResourceList,
-  StatsAnswer,
-  StatusAnswer,
-} from '../../src/control/api/types.js';
+import type { Pod, ResourceList, StatsAnswer, StatusAnswer } from '../../src/control/api/types.js';
 import { DaemonBench, missingForDaemon, outcome, until } from './daemon-support.js';
 
 const missing = missingForDaemon();
@@ -30,14 +24,6 @@ afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') console.log(bench.log);
   await bench.cleanup();
 });
-
-function network(name: string, spec: NetworkSpec): Promise<{ status: number; body: unknown }> {
-  const manifest = { apiVersion: 'podwire.dev/v1', kind: 'Network', metadata: { name }, spec };
-  return bench.call('PUT', `/v1/networks/${name}`, manifest).then((answer) => {
-    expect(outcome(answer)).toBe('201');
-    return answer;
-  });
-}
 
 async function phases(): Promise<Record<string, string | undefined>> {
   const { body } = await bench.call<ResourceList<Pod>>('GET', '/v1/pods');
@@ -260,44 +246,5 @@ describe.skipIf(missing)('daemon', () => {
     expect(
       bench.logged('the namespace has a default route through another interface, which stays'),
     ).toHaveLength(1);
-  });
-
-  it('keeps networks apart, and lets the node reach those that are routed', async () => {
-    await bench.start();
-    await network('backend', { mode: 'bridge', cidrs: ['10.80.0.0/24', 'fd80::/64', '10.81.0.0/24'] });
-    await network('closed', { mode: 'bridge', cidrs: ['10.90.0.0/24'], internal: true });
-    await network('pair', { mode: 'direct', cidrs: ['10.91.0.0/31'] });
-    await bench.pod('a');
-    const b = await bench.pod('b', { network: 'backend' });
-    expect(b).toMatchObject({ ips: ['10.80.0.2', 'fd80::2'], gateway: ['10.80.0.1', 'fd80::1'] });
-    const c = await bench.pod('c', { network: 'backend', ips: ['10.81.0.9'] });
-    expect(c).toMatchObject({ ips: ['10.81.0.9'], gateway: ['10.81.0.1'] });
-    const d = await bench.pod('d', { network: 'closed' });
-    expect(d).toMatchObject({ ips: ['10.90.0.1'], gateway: [] });
-    await bench.pod('e', { network: 'closed' });
-    await bench.pod('f', { network: 'pair' });
-    await bench.pod('g', { network: 'pair' });
-    const reach: [from: string, to: string, expected: boolean][] = [
-      ['b', '10.81.0.9', true],
-      ['host', '10.80.0.2', true],
-      ['host', 'fd80::2', true],
-      ['b', '10.244.0.2', true],
-      ['d', '10.90.0.2', true],
-      ['f', '10.91.0.1', true],
-      ['g', '10.91.0.0', true],
-      ['a', '10.80.0.2', false],
-      ['b', '10.244.0.3', false],
-      ['host', '10.90.0.1', false],
-    ];
-    const results = await Promise.all(reach.map(([from, to]) => bench.ping(from, to)));
-    expect(reach.map(([from, to], index) => [from, to, results[index]])).toEqual(reach);
-    bench.namespace('h');
-    expect(outcome(await bench.attach('h', { network: 'pair' }))).toBe('409 NETWORK_FULL');
-    expect(outcome(await bench.call('DELETE', '/v1/networks/backend'))).toBe('409 NETWORK_IN_USE');
-    await bench.detach('b');
-    await bench.detach('c');
-    expect(outcome(await bench.call('DELETE', '/v1/networks/backend'))).toBe('200');
-    expect(bench.ip('host', 'route', 'show')).not.toContain('10.80.0.0/24');
-    expect(outcome(await bench.call('DELETE', '/v1/networks/default'))).toBe('409 PROTECTED');
   });
 });
