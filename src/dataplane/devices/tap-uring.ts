@@ -105,7 +105,7 @@ export class UringTap implements Device {
     this.asked = 0;
     this.brought = 0;
     this.broughtBytes = 0;
-    for (let i = this.isWaiting ? 0 : 1; i < round; i++) this.read(OPERATION.READ_NOWAIT);
+    for (let i = 1; i < round; i++) this.read(OPERATION.READ_NOWAIT);
     // The waiting read goes last: it takes the packet that none of the others found, or waits for the next.
     if (!this.isWaiting) this.read(OPERATION.READ);
     return round > 1;
@@ -136,6 +136,7 @@ export class UringTap implements Device {
     pool.release(slot);
   }
 
+  /** Reads of the next round, the waiting one included. A round that brought nothing is followed by that alone. */
   private nextRound(): number {
     if (this.brought === 0) return 1;
     const fullRound = this.brought >= this.asked;
