@@ -174,6 +174,21 @@ describe('FaultDevice', () => {
     expect(link.pool.free).toBe(SLOTS);
   });
 
+  it('decides about one direction without regard to the other', () => {
+    const link = new Link({ receive: { loss: 0.5 }, send: { loss: 0.5 } });
+    const received: string[] = [];
+    for (let i = 0; i < 100; i += 4) {
+      link.inject(...numbered(100).slice(i, i + 4));
+      received.push(...link.receive());
+      link.send(...numbered(100).slice(i, i + 4));
+    }
+    const left = link.left();
+    expect(left).not.toEqual(received);
+    const alone = new Link({ send: { loss: 0.5 } });
+    alone.send(...numbered(100));
+    expect(alone.left()).toEqual(left);
+  });
+
   it('receives at most a batch, however many packets are repeated', () => {
     const link = new Link({ receive: { duplication: 1 } });
     link.inject(...numbered(8));
