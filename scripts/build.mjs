@@ -24,7 +24,10 @@ function isStale() {
 }
 
 function node(program, ...args) {
-  execFileSync(process.execPath, [join(root, 'node_modules', program), ...args], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, [join(root, 'node_modules', program), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
 }
 
 /** Compiles the kernel and embeds it as a module, so that loading it needs no file access. */
