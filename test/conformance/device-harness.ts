@@ -29,12 +29,14 @@ export interface DeviceHarness {
   close(): void | Promise<void>;
 }
 
-/** Reasons why a device cannot be asked some of it; they are printed. */
+/** Reasons why a device cannot be asked some of it, which are printed, and how much of the rest. */
 export interface Exceptions {
   /** No tests at all: a privilege or a program is missing. */
   readonly all?: string;
   /** The device carries no offload facts. */
   readonly offloads?: string;
+  /** Bytes of the largest frame that can be made to arrive, where that is less than the largest there is. */
+  readonly largest?: number;
   /** Its sends cannot be made to fail. */
   readonly fail?: string;
   /** Packets do not wait outside of the pool. */
