@@ -26,8 +26,11 @@ export const MAX_PORTS = 4096;
 /** Most packets that one device hands over in one poll cycle. */
 export const DEVICE_BATCH = 64;
 
-/** Most packets that wait for one port within a cycle; more are dropped as `tx-queue-full`. */
-export const TX_QUEUE = 1024;
+/**
+ * Most packets that wait for one port within a cycle; more are dropped as `tx-queue-full`. Room for a 64 KiB packet
+ * in the smallest segments (1,366 of 48 bytes) beside a batch.
+ */
+export const TX_QUEUE = 2048;
 
 /** How long a learned MAC address or neighbour lives unused (ms); 300 s as in IEEE 802.1D-2004, 7.9.2. */
 export const LEARNED_AGE = 300_000;
