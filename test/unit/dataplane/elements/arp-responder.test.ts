@@ -23,8 +23,10 @@ import {
   REPLY_TO_SWITCH,
   REVERSE,
   STRANGER,
+  STRANGER_AS_0,
   STRANGER_AS_1,
   STRANGER_AS_GROUP,
+  STRANGER_AS_SWITCH,
   STRANGER_PROBE,
 } from './packets/arp-responder.js';
 
@@ -50,6 +52,7 @@ describe('ArpResponder', () => {
   ])('answers for %s', (_, request, reply) => {
     const { fixture, outputs, element } = setUp();
     const slot = fixture.receive(request, 0);
+    fixture.pool.egress[slot] = 2;
     fixture.run(element, slot);
     expect(fixture.pool.egress[slot]).toBe(0);
     expect(fixture.pool.flags[slot]).toBe(PACKET.ORIGINATED);
@@ -76,8 +79,9 @@ describe('ArpResponder', () => {
     ['a reply', REPLY_TO_SWITCH],
     ['a request for somebody else', NOBODY_ASKED_SWITCH],
   ])('keeps what is told to the switch: %s', (_, frame) => {
-    const { fixture, element } = setUp();
+    const { fixture, outputs, element } = setUp();
     fixture.run(element, fixture.receive(frame, 0));
+    expect([outputs.answer.count, outputs.forward.count]).toEqual([0, 0]);
     expect(fixture.drops('ignored', 0)).toBe(1);
     fixture.expectBalance();
   });
@@ -108,7 +112,9 @@ describe('ArpResponder', () => {
 
     it.each([
       ['a probe', STRANGER_PROBE],
-      ['a claim to a configured address', STRANGER_AS_1],
+      ['a claim to a configured address', STRANGER_AS_0],
+      ['a claim to another one', STRANGER_AS_1],
+      ['a claim to the switch’s address', STRANGER_AS_SWITCH],
       ['a group address as a MAC address (RFC 1812 section 3.3.2)', STRANGER_AS_GROUP],
     ])('learns nothing from %s', (_, frame) => {
       const { fixture, element } = setUp(LEARNING);

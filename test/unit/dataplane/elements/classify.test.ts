@@ -6,6 +6,7 @@ import {
   ARP_REQUEST,
   ARP_TAGGED,
   ARP_TO_SWITCH,
+  AS_PORT_0,
   AS_PORT_1,
   BROADCAST,
   ECHO_6,
@@ -85,8 +86,9 @@ describe('Classify', () => {
     ['vlan-not-routed', 'a priority-tagged packet for the switch', PRIORITY_TO_SWITCH],
     ['not-ip', 'another protocol for the switch', OTHER_TO_SWITCH],
   ] as const)('drops %s: %s', (reason, _, frame) => {
-    const { fixture, element } = setUp();
+    const { fixture, outputs, element } = setUp();
     fixture.run(element, fixture.receive(frame, 0));
+    expect(OUTPUTS.filter((name) => outputs[name].count > 0)).toEqual([]);
     expect(fixture.drops(reason, 0)).toBe(1);
     fixture.expectBalance();
   });
@@ -148,7 +150,8 @@ describe('Classify', () => {
 
     it('does not believe that a configured address has moved', () => {
       const { fixture, element } = setUp(LEARNING);
-      fixture.run(element, fixture.receive(AS_PORT_1, 2));
+      fixture.run(element, fixture.receive(AS_PORT_0, 2), fixture.receive(AS_PORT_1, 2));
+      expect(learned(fixture, 0x0270, 0x10)).toEqual([-1, -1]);
       expect(learned(fixture, 0x0270, 0x11)).toEqual([-1, -1]);
     });
 

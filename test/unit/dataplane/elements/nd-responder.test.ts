@@ -61,10 +61,11 @@ describe('NdResponder', () => {
   ])('answers for %s', (_, request, reply) => {
     const { fixture, outputs, element } = setUp();
     const slot = fixture.receive(request, 0);
+    const { egress, flags, l3, l3Length, l4, at } = fixture.pool;
+    egress[slot] = 2;
     fixture.run(element, slot);
-    const { egress, flags, l3, l3Length, at } = fixture.pool;
     expect([egress[slot], flags[slot]]).toEqual([0, PACKET.ORIGINATED]);
-    expect([l3[slot] - at[slot], l3Length[slot]]).toEqual([14, reply.length - 14]);
+    expect([l3[slot] - at[slot], l3Length[slot], l4[slot] - at[slot]]).toEqual([14, reply.length - 14, 54]);
     expect(fixture.send(outputs.answer)).toEqual([hex(reply)]);
     expect(fixture.counters.total('originated')).toBe(1);
     fixture.expectBalance();
@@ -94,8 +95,9 @@ describe('NdResponder', () => {
     ['malformed-nd', 'duplicate address detection that is not for a solicited-node group', DAD_TO_HOST],
     ['l4-checksum', 'a wrong checksum', WRONG_SUM],
   ] as const)('drops %s: %s', (reason, _, frame) => {
-    const { fixture, element } = setUp();
+    const { fixture, outputs, element } = setUp();
     fixture.run(element, fixture.receive(frame, 0));
+    expect([outputs.answer.count, outputs.forward.count]).toEqual([0, 0]);
     expect(fixture.drops(reason, 0)).toBe(1);
     fixture.expectBalance();
   });

@@ -14,6 +14,7 @@ import {
   ARP,
   CHAIN_6,
   EIGHT_6,
+  EMPTY_6,
   FIRST_4,
   FIRST_6,
   ICMP_4,
@@ -23,6 +24,7 @@ import {
   NINE_6,
   OTHER,
   PADDED,
+  PADDED_6,
   PRIORITY,
   STACKED,
   TAGGED,
@@ -51,7 +53,7 @@ beforeEach(() => {
 function receive(frame: Uint8Array, port = 0, facts: (slot: number) => void = () => {}): number {
   const slot = pool.take();
   pool.protocol[slot] = 17;
-  pool.kind[slot] = KIND.IPV6;
+  pool.kind[slot] = 99;
   pool.l3Length[slot] = 9999;
   pool.bytes.set(frame, pool.at[slot]);
   pool.reset(slot, frame.length, port);
@@ -94,6 +96,8 @@ describe('Parse', () => {
     ['a first fragment, shorter than its UDP length', FIRST_4, { protocol: 17, l4: 34, flags: FRAGMENT }],
     ['a later fragment, without a transport header', LATER_4, { protocol: 17, l4: 0, flags: FRAGMENT }],
     ['IPv6 and UDP', UDP_6, { kind: KIND.IPV6, protocol: 17, l3: 14, l3Length: 52, l4: 54 }],
+    ['IPv6 without a payload', EMPTY_6, { kind: KIND.IPV6, protocol: 59, l3Length: 40, l4: 54 }],
+    ['padding behind IPv6', PADDED_6, { kind: KIND.IPV6, l3Length: 48, length: 64 }],
     ['extension headers', CHAIN_6, { kind: KIND.IPV6, protocol: 6, l4: 70, flags: 0 }],
     ['the longest chain of them', EIGHT_6, { kind: KIND.IPV6, protocol: 59, l4: 118 }],
     ['a first fragment of IPv6', FIRST_6, { protocol: 17, l4: 62, flags: FRAGMENT }],
@@ -158,6 +162,7 @@ describe('Parse', () => {
     ['malformed-vlan', 'a tag that is cut off', TAGGED.subarray(0, 17)],
     ['malformed-vlan', 'a second tag that is cut off', STACKED.subarray(0, 21)],
     ['malformed-vlan', 'three tags', THREE_TAGS],
+    ['malformed-ipv4', 'nothing behind a tag', TAGGED.subarray(0, 18)],
     ['malformed-arp', 'ARP that is cut off', ARP.subarray(0, 41)],
     ['malformed-arp', 'ARP of another hardware', changed(ARP, 15, 6)],
     ['malformed-arp', 'ARP of another protocol', changed(ARP, 16, 0x86)],

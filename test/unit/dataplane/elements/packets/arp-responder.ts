@@ -91,6 +91,16 @@ export const STRANGER_PROBE = bytes(`
   ffffffffffff02aa000000010806000108000604000102aa00000001000000000000000000000a000062
 `);
 // scapy:
+//        Ether(src='02:aa:00:00:00:01',dst=ALL)/ARP(op=2,hwsrc='02:aa:00:00:00:01',psrc=A0,hwdst=NONE,pdst=A0)
+export const STRANGER_AS_0 = bytes(`
+  ffffffffffff02aa000000010806000108000604000202aa000000010a00000a0000000000000a00000a
+`);
+// scapy:
+//        Ether(src='02:aa:00:00:00:01',dst=ALL)/ARP(op=2,hwsrc='02:aa:00:00:00:01',psrc='10.0.0.1',hwdst=NONE,pdst='10.0.0.1')
+export const STRANGER_AS_SWITCH = bytes(`
+  ffffffffffff02aa000000010806000108000604000202aa000000010a0000010000000000000a000001
+`);
+// scapy:
 //        Ether(src='02:aa:00:00:00:01',dst=ALL)/ARP(op=2,hwsrc='02:aa:00:00:00:01',psrc=A1,hwdst=NONE,pdst=A1)
 export const STRANGER_AS_1 = bytes(`
   ffffffffffff02aa000000010806000108000604000202aa000000010a00000b0000000000000a00000b
