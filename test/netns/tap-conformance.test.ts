@@ -101,7 +101,7 @@ class TapHarness implements DeviceHarness {
   turn(): void {
     this.driver.wait(0);
     this.outside.turn();
-    for (let tries = 0; tries < 5; tries++) {
+    for (let tries = 0; tries < 100; tries++) {
       if (this.driver.readyCount > 0) return;
       this.driver.wait(REST);
     }
