@@ -17,7 +17,15 @@ import { DROP_REASONS } from './drop-reasons.js';
 export const PORT_COUNTERS = ['rxPackets', 'rxBytes', 'txPackets', 'txBytes'] as const;
 export type PortCounter = (typeof PORT_COUNTERS)[number];
 
-export const TOTALS = ['received', 'originated', 'replicated', 'joined', 'consumed', 'sent', 'dropped'] as const;
+export const TOTALS = [
+  'received',
+  'originated',
+  'replicated',
+  'joined',
+  'consumed',
+  'sent',
+  'dropped',
+] as const;
 export type Total = (typeof TOTALS)[number];
 
 /** Counters of the poll cycle itself. */

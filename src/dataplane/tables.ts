@@ -6,12 +6,12 @@
  * grows with the number of pods or routes.
  */
 import { formatIp, linkLocalOf, parseCidr, parseIp, parseMac } from '../wire/address.js';
-import { type NeighbourSpec, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.js';
+import { EMPTY_SNAPSHOT, type NeighbourSpec, type Snapshot } from './snapshot.js';
 import { buildDomainTable, type DomainTableData } from './tables/domain-table.js';
 import { Fib4, type Fib4Data } from './tables/fib4.js';
 import { Fib6, type Fib6Data } from './tables/fib6.js';
-import { NextHopBuilder, type NextHopData } from './tables/next-hops.js';
 import { StaticNeighbours, type StaticNeighboursData } from './tables/neighbours.js';
+import { NextHopBuilder, type NextHopData } from './tables/next-hops.js';
 import { buildPortTable, type PortTableData } from './tables/port-table.js';
 import { StaticFdb, type StaticFdbData } from './tables/static-fdb.js';
 

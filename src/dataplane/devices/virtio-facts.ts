@@ -3,10 +3,11 @@
  *
  * The header lies in the 12 bytes before the frame, inside the headroom, so one read or write moves both.
  */
-import { FLAG, GSO, LENGTH } from '../../wire/virtio-net.js';
-import * as virtio from '../../wire/virtio-net.js';
+
 import { dataOffset } from '../../wire/tcp.js';
 import { HEADER_LENGTH as UDP_HEADER } from '../../wire/udp.js';
+import * as virtio from '../../wire/virtio-net.js';
+import { FLAG, GSO, LENGTH } from '../../wire/virtio-net.js';
 import { PACKET, type PacketPool } from '../pool.js';
 
 /** Sets the facts of a packet that was read with its header: `bytes` are both. */

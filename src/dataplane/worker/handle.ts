@@ -9,7 +9,15 @@ import { Worker } from 'node:worker_threads';
 import { closeEventfd, createEventfd, signalEventfd } from '../../linux/eventfd.js';
 import { Counters } from '../counters.js';
 import type { TablesData } from '../tables.js';
-import type { Answer, Event, IoChoice, LearnedAnswer, Request, UsageAnswer, WorkerStart } from './messages.js';
+import type {
+  Answer,
+  Event,
+  IoChoice,
+  LearnedAnswer,
+  Request,
+  UsageAnswer,
+  WorkerStart,
+} from './messages.js';
 
 /** Packets that may exist at once: 16 k slots of 64 KiB address space; only touched pages are memory. */
 const DEFAULT_SLOTS = 16_384;

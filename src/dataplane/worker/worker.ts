@@ -67,25 +67,31 @@ class Worker {
     switch (request.type) {
       case 'add-port':
         engine.attach(driver.openTap(request.tap));
-        return answer(null);
+        answer(null);
+        break;
       case 'remove-port':
         engine.detach(request.port);
-        return driver.closeTap(request.port, () => answer(null));
+        driver.closeTap(request.port, () => answer(null));
+        break;
       case 'swap':
         engine.swap(request.tables);
-        return answer(engine.generation);
+        answer(engine.generation);
+        break;
       case 'learned':
-        return answer(describeLearned(engine.context.learned, performance.now()));
+        answer(describeLearned(engine.context.learned, performance.now()));
+        break;
       case 'usage':
-        return answer({
+        answer({
           slots: engine.pool.capacity,
           free: engine.pool.free,
           inFlight: driver.inFlight(),
           held: engine.held,
         });
+        break;
       case 'stop':
         this.isRunning = false;
-        return answer(null);
+        answer(null);
+        break;
     }
   }
 }

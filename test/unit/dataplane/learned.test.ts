@@ -36,9 +36,8 @@ describe('Learned', () => {
   it('takes an IPv6 neighbour from where its address lies', () => {
     const { learned } = setUp();
     const view = new DataView(new ArrayBuffer(20));
-    [0xfd00_0000, 0x8000_0001, 0xffff_ffff, 0xc000_0002].forEach((word, i) =>
-      view.setUint32(4 + 4 * i, word),
-    );
+    const words = [0xfd00_0000, 0x8000_0001, 0xffff_ffff, 0xc000_0002];
+    for (const [i, word] of words.entries()) view.setUint32(4 + 4 * i, word);
     learned.learnIpv6(2, view, 4, HI, LO, 9, 0);
     const { neighbours } = learned;
     const index = neighbours.lookup6(2, 0xfd00_0000, 0x8000_0001, 0xffff_ffff, 0xc000_0002, 0);
