@@ -4,7 +4,7 @@
  * A reason's number is its place in the list and may change between versions; its name may not.
  */
 const REASONS = [
-  ['malformed-ethernet', 'shorter than an Ethernet header'],
+  ['malformed-ethernet', 'shorter than an Ethernet header, or sent from a group address'],
   ['malformed-vlan', 'a VLAN tag is cut off, or more than two are stacked'],
   ['malformed-arp', 'an ARP packet is cut off or not Ethernet/IPv4'],
   ['malformed-ipv4', 'wrong version, header length or total length'],

@@ -79,7 +79,6 @@ export class Classify implements Element {
     if (tables.ports.guard[port] === 1) return;
     const at = pool.at[slot];
     const hi = ethernet.srcHi(pool.view, at);
-    if (ethernet.isMulticastHi(hi)) return;
     const lo = ethernet.srcLo(pool.view, at) | 0;
     if (tables.fdb.lookup(domain, hi, lo) >= 0) return;
     learned.learnMac(domain, pool.vlan[slot] & 0xfff, hi, lo, port, context.now);

@@ -63,6 +63,7 @@ export function parsePacket(pool: PacketPool, slot: number): number {
   const length = pool.length[slot];
   if (length < ethernet.HEADER_LENGTH) return DROP['malformed-ethernet'];
   if (length > MAX_FRAME) return DROP.oversize;
+  if (ethernet.isMulticastHi(ethernet.srcHi(view, at))) return DROP['malformed-ethernet'];
   let type = ethernet.etherType(view, at);
   let l3 = at + ethernet.HEADER_LENGTH;
   const end = at + length;

@@ -11,7 +11,6 @@ import {
   BROADCAST,
   ECHO_6,
   FIRST_ORDINARY,
-  GROUP_SOURCE,
   LAST_RESERVED,
   LATER_6,
   LLDP,
@@ -153,12 +152,6 @@ describe('Classify', () => {
       fixture.run(element, fixture.receive(AS_PORT_0, 2), fixture.receive(AS_PORT_1, 2));
       expect(learned(fixture, 0x0270, 0x10)).toEqual([-1, -1]);
       expect(learned(fixture, 0x0270, 0x11)).toEqual([-1, -1]);
-    });
-
-    it('learns no group address', () => {
-      const { fixture, element } = setUp(LEARNING);
-      fixture.run(element, fixture.receive(GROUP_SOURCE, 1));
-      expect(learned(fixture, 0x03aa, 1)).toEqual([-1, -1]);
     });
   });
 });

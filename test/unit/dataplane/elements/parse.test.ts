@@ -159,6 +159,9 @@ describe('Parse', () => {
   it.each<[DropReasonName, string, Uint8Array]>([
     ['malformed-ethernet', 'nothing', UDP_4.subarray(0, 0)],
     ['malformed-ethernet', 'a header that is cut off', UDP_4.subarray(0, 13)],
+    // IEEE 802.3-2018 section 3.2.3: a source address names one station.
+    ['malformed-ethernet', 'a broadcast source', UDP_4.with(6, 0xff)],
+    ['malformed-ethernet', 'a multicast source', UDP_4.with(6, UDP_4[6] | 1)],
     ['malformed-vlan', 'a tag that is cut off', TAGGED.subarray(0, 17)],
     ['malformed-vlan', 'a second tag that is cut off', STACKED.subarray(0, 21)],
     ['malformed-vlan', 'three tags', THREE_TAGS],

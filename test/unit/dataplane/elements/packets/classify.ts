@@ -89,8 +89,6 @@ export const RESERVED_TAGGED = bytes('0180c2000002027000000010810000058809646174
 export const STRANGER = bytes('ffffffffffff02aa0000000188b564617461');
 // scapy: Ether(src='02:aa:00:00:00:01',dst=ALL)/Dot1Q(vlan=5,type=0x88b5)/b'data'
 export const STRANGER_TAGGED = bytes('ffffffffffff02aa000000018100000588b564617461');
-// scapy: Ether(src='03:aa:00:00:00:01',dst=ALL,type=0x88b5)/b'data'
-export const GROUP_SOURCE = bytes('ffffffffffff03aa0000000188b564617461');
 // scapy: Ether(src=P0,dst=ALL,type=0x88b5)/b'data'
 export const AS_PORT_0 = bytes('ffffffffffff02700000001088b564617461');
 // scapy: Ether(src=P1,dst=ALL,type=0x88b5)/b'data'
