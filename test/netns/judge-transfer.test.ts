@@ -75,7 +75,10 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
   }
 
   it.each(['10.95.0.3', 'fd95::3'])('hands a packet of many segments over whole, to %s', async (address) => {
-    const packets = segments(await during(() => move(address)));
+    const captured = await during(() => move(address));
+    // The control of the tests below: checksums left to the card are wrong in tshark's eyes.
+    expect(broken(captured)).not.toEqual([]);
+    const packets = segments(captured);
     const large = packets.filter(({ length }) => Number(length) > WHOLE);
     const carried = large.reduce((sum, { tcpPayload }) => sum + Number(tcpPayload), 0);
     expect(carried).toBeGreaterThan(BYTES * 0.9);
