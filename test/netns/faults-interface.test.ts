@@ -7,7 +7,7 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { DropsAnswer, StatsAnswer } from '../../src/control/api/types.js';
 import { openTaps, processorShare } from '../support/netns-process.js';
-import { spawnIn } from '../support/netns-programs.js';
+import { runIn, spawnIn, transfer } from '../support/netns-programs.js';
 import { DaemonBench, missingForDaemon, type RunningDaemon, sleep, until } from './daemon-support.js';
 
 const missing = missingForDaemon();
@@ -92,5 +92,14 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     expect(await until(() => openTaps(daemon.pid) === 2, 2000)).toBe(true);
     expect(await bench.ping('b', '10.244.0.1')).toBe(true);
     await expectBalance();
+  });
+
+  it('rests once a burst is over', async () => {
+    await transfer(bench.name('a'), bench.name('b'), '10.244.0.4', 3_000_000);
+    await runIn(bench.name('a'), 'ping', '-q', '-f', '-c500', '10.244.0.4');
+    const cycles = async () => (await bench.call<StatsAnswer>('GET', '/v1/stats')).body.cycles.cycles;
+    const before = await cycles();
+    expect(await processorShare(daemon.pid, 500)).toBeLessThan(SPINNING);
+    expect((await cycles()) - before).toBeLessThan(50);
   });
 });
