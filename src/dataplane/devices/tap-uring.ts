@@ -153,12 +153,13 @@ export class UringTap implements Device {
     const { sq, address } = this.queue;
     const at = pool.at[slot] - VIRTIO_LENGTH;
     const data = userData(operation, this.port, slot);
-    if (sq.space() === 0) this.queue.submitNow();
+    const low = address.low(at);
+    const high = address.high(at);
     if (operation === OPERATION.READ) {
-      sq.read(this.port, address.low(at), address.high(at), READ_BYTES, data);
+      while (!sq.read(this.port, low, high, READ_BYTES, data)) this.queue.submitNow();
       this.isWaiting = true;
     } else {
-      sq.readNoWait(this.port, address.low(at), address.high(at), READ_BYTES, data);
+      while (!sq.readNoWait(this.port, low, high, READ_BYTES, data)) this.queue.submitNow();
     }
     this.asked++;
     this.inFlight++;
@@ -174,9 +175,9 @@ export class UringTap implements Device {
     writeFacts(pool, slot);
     const { sq, address } = this.queue;
     const at = pool.at[slot] - VIRTIO_LENGTH;
-    if (sq.space() === 0) this.queue.submitNow();
     const bytes = pool.length[slot] + VIRTIO_LENGTH;
-    sq.write(this.port, address.low(at), address.high(at), bytes, userData(OPERATION.WRITE, this.port, slot));
+    const data = userData(OPERATION.WRITE, this.port, slot);
+    while (!sq.write(this.port, address.low(at), address.high(at), bytes, data)) this.queue.submitNow();
     this.inFlight++;
     this.queue.queuedWrites++;
   }
