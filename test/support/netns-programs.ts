@@ -2,6 +2,9 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
+/** None of them takes as long, unless packets are lost: it is ended then, and its test fails (ms). */
+const DEADLINE = 20_000;
+
 /** Why the judges cannot be asked here, or undefined. */
 export function missingPrograms(...names: string[]): string | undefined {
   return names.find(
@@ -29,7 +32,7 @@ export async function runIn(
 export function spawnIn(namespace: string, program: string, ...words: string[]): ChildProcess {
   // nsenter becomes the program, so that a signal reaches it.
   const enter = [`--net=/run/netns/${namespace}`, program, ...words];
-  return spawn('nsenter', enter, { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn('nsenter', enter, { stdio: ['ignore', 'pipe', 'pipe'], timeout: DEADLINE });
 }
 
 /** Accepts one connection, and prints how many bytes came and their SHA-256. */
