@@ -4,6 +4,8 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Fields of tshark that tests ask for; each is '' where the packet has no such field. */
 const FIELDS = {
@@ -57,6 +59,9 @@ const BAD = '0';
 /** Bytes kept of a packet: whole ones up to the usual MTU. tcpdump's buffer has one place of this size for each. */
 const SNAP = 2048;
 
+/** A capture that has not grown for this long is complete (ms). */
+const SETTLE_MS = 150;
+
 export class Capture {
   private constructor(
     private readonly child: ChildProcess,
@@ -75,6 +80,7 @@ export class Capture {
 
   /** Ends the capture and answers what tshark makes of it. */
   async packets(): Promise<Packet[]> {
+    await this.settled();
     const exited = once(this.child, 'exit');
     this.child.kill('SIGINT');
     await exited;
@@ -83,6 +89,15 @@ export class Capture {
 
   stop(): void {
     this.child.kill('SIGKILL');
+  }
+
+  /** On SIGINT tcpdump leaves what is still in its buffer: on a busy machine it must be given time to write. */
+  private async settled(): Promise<void> {
+    for (let before = -1, size = 0; size !== before; ) {
+      before = size;
+      await sleep(SETTLE_MS);
+      size = statSync(this.path).size;
+    }
   }
 }
 
