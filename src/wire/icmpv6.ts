@@ -96,9 +96,12 @@ export function isNeighbourDiscovery(type: number): boolean {
   return type >= TYPE.ROUTER_SOLICITATION && type <= TYPE.REDIRECT;
 }
 
-/** Multicast listener discovery (RFC 2710, RFC 3810): reports may come from `::` (RFC 3590). */
-export function isMulticastListener(type: number): boolean {
-  return (type >= TYPE.MLD_QUERY && type <= TYPE.MLD_DONE) || type === TYPE.MLD2_REPORT;
+/**
+ * What a multicast listener says of itself (RFC 2710, RFC 3810), and may say from `::` (RFC 3590). Queries are a
+ * router's, and never come from `::` (RFC 3810 section 5.1.14).
+ */
+export function isListenerReport(type: number): boolean {
+  return type === TYPE.MLD_REPORT || type === TYPE.MLD_DONE || type === TYPE.MLD2_REPORT;
 }
 
 /** Writes the first eight octets with checksum 0; `rest` is the second word: an MTU, flags, a pointer. */

@@ -106,7 +106,7 @@ function guardIpv6(pool: PacketPool, ports: PortTableData, slot: number, port: n
   const type = icmpv6.type(view, pool.l4[slot]);
   if (icmpv6.isNeighbourDiscovery(type)) return guardDiscovery(pool, ports, slot, port, type);
   // MLD reports may come from :: before an address is ready (RFC 3590); nothing else may.
-  return own || icmpv6.isMulticastListener(type) ? ALLOWED : DROP['spoofed-ipv6'];
+  return own || icmpv6.isListenerReport(type) ? ALLOWED : DROP['spoofed-ipv6'];
 }
 
 function guardDiscovery(

@@ -38,7 +38,7 @@ describe('icmpv6', () => {
   it('sorts the types', () => {
     const types = Array.from({ length: 256 }, (_, type) => type);
     expect(types.filter(icmpv6.isNeighbourDiscovery)).toEqual([133, 134, 135, 136, 137]);
-    expect(types.filter(icmpv6.isMulticastListener)).toEqual([130, 131, 132, 143]);
+    expect(types.filter(icmpv6.isListenerReport)).toEqual([131, 132, 143]);
     expect(types.filter(icmpv6.isError)).toEqual(types.slice(0, 128));
   });
 });
