@@ -11,7 +11,7 @@ import { MemoryAddress } from '../../../src/linux/memory.js';
 import { MemoryIo, PollEvents, PollSet } from '../../../src/linux/poll.js';
 
 const WARM_UP = 50_000;
-const CALLS = 800_000;
+const CALLS = 1_600_000;
 /** The collections that vitest's own doings and the profiler's start may cause. */
 const TOLERATED = 2;
 
