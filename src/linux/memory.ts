@@ -11,7 +11,8 @@ export class MemoryAddress {
   readonly baseHigh: number;
   readonly byteLength: number;
 
-  constructor(buffer: ArrayBufferLike) {
+  /** @param buffer is kept: while an address of it is in use, it must not be collected. */
+  constructor(readonly buffer: ArrayBufferLike) {
     const address = libc().address(new Uint8Array(buffer));
     this.baseLow = Number(BigInt.asIntN(32, address));
     this.baseHigh = Number(BigInt.asIntN(32, address >> 32n));
