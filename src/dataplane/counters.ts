@@ -1,7 +1,7 @@
 /**
  * Counters of an engine, in shared memory: one writer (the worker), any reader.
  *
- * At every moment of rest (no packet in a queue or in flight):
+ * At every moment of rest (no packet in a queue, in flight, or held as a fragment that waits for the others):
  *
  *     received + originated + replicated = sent + consumed + joined + dropped
  *

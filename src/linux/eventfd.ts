@@ -1,6 +1,6 @@
 /**
  * eventfd: a counter that wakes a blocked thread. One thread signals, the other has a read of it in its
- * io_uring (see `IoUring.readEvent`) or its poll set. Descriptors belong to the process, so the number may be
+ * io_uring or its poll set. Descriptors belong to the process, so the number may be
  * handed to a worker thread. Many signals before the wake-up count as one.
  */
 import { Errno } from './errno.js';

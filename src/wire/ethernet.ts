@@ -31,7 +31,6 @@ const TYPE = 12;
 /** Octets before the payload of a frame without tags. */
 export const HEADER_LENGTH = 14;
 export const TAG_LENGTH = 4;
-export const MAC_LENGTH = 6;
 
 /** Tags that are looked through: a customer's and a service's (802.1ad). More is malformed to us. */
 export const MAX_TAGS = 2;

@@ -14,7 +14,7 @@ const STEP: i32 = 64;
 const BLOCK: i32 = 4096 * STEP;
 
 /** The four 32-bit lanes added up. */
-// @ts-ignore: decorator
+// @ts-ignore: AssemblyScript has decorators on functions, TypeScript has not
 @inline
 function lanes(v: v128): u64 {
   const wide = i64x2.add(i64x2.extend_low_i32x4_u(v), i64x2.extend_high_i32x4_u(v));
@@ -22,7 +22,7 @@ function lanes(v: v128): u64 {
 }
 
 /** Folds a little-endian sum, brings it into network order and adds `initial`, which is in that order. */
-// @ts-ignore: decorator
+// @ts-ignore: AssemblyScript has decorators on functions, TypeScript has not
 @inline
 function finish(little: u64, initial: u32): u32 {
   // A length below 2^31 keeps the sum below 2^47, so that each folding carries at most once more.
@@ -35,7 +35,7 @@ function finish(little: u64, initial: u32): u32 {
   return (sum & 0xffff) + (sum >> 16);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: AssemblyScript has decorators on functions, TypeScript has not
 @inline
 function pairs(v: v128): v128 {
   return i32x4.extadd_pairwise_i16x8_u(v);
