@@ -27,6 +27,18 @@ const TABLE = {
   PORTS_EXHAUSTED: [409, 'the switch has no free port'],
   NETWORKS_EXHAUSTED: [409, 'the switch has no free bridge domain'],
   REVISION_TOO_OLD: [410, 'changes since that revision are no longer kept: list again and watch from there'],
+  LEASE_EXPIRED: [409, 'the lease has ended: its keys are deleted'],
+  SUBNET_TAKEN: [409, 'the subnet, or a part of it, belongs to another node'],
+  SUBNETS_EXHAUSTED: [409, 'every subnet of the cluster CIDR is taken or in quarantine'],
+  // Who asks
+  UNAUTHORIZED: [401, 'the bearer token or client certificate is missing or wrong'],
+  // The cluster
+  STORE_UNREACHABLE: [503, 'the cluster store does not answer; forwarding goes on with what is known'],
+  CLUSTER_MISMATCH: [409, 'this node’s options do not fit those of the cluster'],
+  NODE_NAME_TAKEN: [409, 'another node of the cluster has this name'],
+  TLS_FAILED: [500, 'certificate, key or CA cannot be read, do not fit, or have expired'],
+  LISTEN_FAILED: [500, 'the API cannot listen on the TCP address'],
+  TUNNEL_FAILED: [500, 'the tunnel’s UDP port cannot be opened'],
   // The host
   SOCKET_IN_USE: [500, 'another process answers on the API socket'],
   SOCKET_FAILED: [500, 'the API socket cannot be made'],

@@ -39,6 +39,7 @@ export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork
 
 function deviceOf(route: RouteSpec, snapshot: Snapshot): string | null {
   if (route.kind === 'connected' || route.kind === 'via') return domainName(snapshot, route.domain);
+  if (route.kind === 'peer') return peerName(snapshot, route.peer);
   return route.kind === 'port' ? portName(snapshot, route.port) : null;
 }
 
@@ -83,11 +84,11 @@ export function neighborsView(
     ),
   );
   const known = snapshot.neighbours.map(
-    ({ domain, address, mac, port }): NeighborEntry => ({
-      network: domainName(snapshot, domain),
-      address,
-      mac,
-      port: portName(snapshot, port),
+    (neighbour): NeighborEntry => ({
+      network: domainName(snapshot, neighbour.domain),
+      address: neighbour.address,
+      mac: neighbour.mac,
+      port: 'peer' in neighbour ? peerName(snapshot, neighbour.peer) : portName(snapshot, neighbour.port),
       kind: 'static',
       ageMs: null,
     }),
@@ -152,4 +153,9 @@ function domainName(snapshot: Snapshot, id: number): string {
 
 function portName(snapshot: Snapshot, id: number): string {
   return snapshot.ports.find((port) => port.id === id)?.name ?? String(id);
+}
+
+/** As devices and ports are named beside it: `node/b`. */
+function peerName(snapshot: Snapshot, id: number): string {
+  return `node/${snapshot.peers?.find((peer) => peer.id === id)?.name ?? id}`;
 }

@@ -23,6 +23,15 @@ export const FRAME_START = HEADROOM;
 /** Most ports of one engine; port numbers are below it. */
 export const MAX_PORTS = 4096;
 
+/** Most peers (other nodes) of one engine; peer numbers are below it. */
+export const MAX_PEERS = 16_384;
+
+/**
+ * Egress numbers from here on are peers, not ports: `PEER_EGRESS + peer`. So tables that lead to a port lead to a
+ * peer as well.
+ */
+export const PEER_EGRESS = 0x8000;
+
 /** Most packets that one device hands over in one poll cycle. */
 export const DEVICE_BATCH = 64;
 

@@ -28,6 +28,11 @@ export interface Device {
   readonly mtu: number;
   /** Bits of OFFLOAD. */
   readonly offloads: number;
+  /**
+   * What its packets are: frames, or datagrams of the tunnel (UDP payloads, `remote` and `remotePort` of the pool say
+   * to and from whom; several of one length may lie in one slot, see `PacketPool.remote`). Default: frames.
+   */
+  readonly carries?: 'frames' | 'datagrams';
   /** Most packets that one `receive` appends. */
   readonly batchSize: number;
   /** Appends packets that have arrived, in order; offload facts set, nothing parsed. Returns how many. */

@@ -31,7 +31,6 @@ export class Engine {
   readonly context: Context;
   private readonly egress: Egress;
   private readonly graph: Graph;
-  private readonly input: Batch;
   private readonly elements: readonly Element[];
 
   constructor(options: EngineOptions) {
@@ -43,7 +42,6 @@ export class Engine {
     this.egress = new Egress(this.pool, this.counters, segmenter);
     this.graph = buildGraph(this.context, this.egress, segmenter, options.seed);
     this.elements = this.graph.elements;
-    this.input = this.graph.input;
   }
 
   get generation(): number {
@@ -78,8 +76,13 @@ export class Engine {
   cycle(ready: readonly Device[], count: number, now: number): void {
     this.context.now = now;
     let packets = 0;
-    for (let i = 0; i < count; i++) packets += ready[i].receive(this.input);
-    this.countReceived(packets);
+    for (let i = 0; i < count; i++) {
+      const device = ready[i];
+      packets += this.receive(
+        device,
+        device.carries === 'datagrams' ? this.graph.datagrams : this.graph.input,
+      );
+    }
     this.run();
     this.egress.flush();
     this.counters.cycle(packets);
@@ -98,12 +101,14 @@ export class Engine {
     return this.graph.reassemble.held;
   }
 
-  private countReceived(packets: number): void {
-    const { pool, counters, input } = this;
+  private receive(device: Device, input: Batch): number {
+    const { pool, counters } = this;
+    const packets = device.receive(input);
     for (let i = input.count - packets; i < input.count; i++) {
       const slot = input.slots[i];
       counters.received(pool.port[slot], pool.length[slot]);
     }
+    return packets;
   }
 
   private run(): void {

@@ -42,8 +42,10 @@ import type { Segmenter } from './segmenter.js';
 export interface Graph {
   /** In the order in which they run. */
   readonly elements: readonly Element[];
-  /** Where received packets go. */
+  /** Where received frames go. */
   readonly input: Batch;
+  /** Where datagrams go that the tunnel device has received. */
+  readonly datagrams: Batch;
   /** The one element that holds packets between cycles. */
   readonly reassemble: Reassemble;
 }
@@ -52,6 +54,7 @@ export interface Graph {
 export function buildGraph(context: Context, egress: Egress, segmenter: Segmenter, seed: number): Graph {
   const queue = (): Batch => new Batch(context.pool.capacity);
   const input = queue();
+  const datagrams = queue();
   const guard = queue();
   const attachment = queue();
   const classify = queue();
@@ -116,5 +119,10 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
   );
   const last = new Output(context, output, egress);
-  return { elements: [...layer2, ...layer3, ...toSwitch, ...errorElements, last], input, reassemble };
+  return {
+    elements: [...layer2, ...layer3, ...toSwitch, ...errorElements, last],
+    input,
+    datagrams,
+    reassemble,
+  };
 }

@@ -9,7 +9,7 @@
  * back with `release`. A flooded packet is one slot with several references; nobody may write to a slot that
  * has more than one (`isShared`).
  *
- * Costs: 46 bytes of facts a slot. Evicts nothing: an empty pool answers -1 and the caller counts a drop.
+ * Costs: 64 bytes of facts a slot. Evicts nothing: an empty pool answers -1 and the caller counts a drop.
  */
 import { FRAME_START, SLOT_SIZE } from './constants.js';
 
@@ -72,8 +72,15 @@ export class PacketPool {
   /** With PARTIAL_CHECKSUM: where to sum from, and where to store, relative to the frame and to that. */
   readonly checksumStart: Uint16Array;
   readonly checksumOffset: Uint16Array;
-  /** An element's word to the next: next-hop index, MTU of a Packet Too Big … */
+  /** An element's word to the next: next-hop index, MTU of a Packet Too Big, flow hash of a datagram … */
   readonly info: Int32Array;
+  /**
+   * Of a tunnel datagram (device.ts): the underlay address of the other end, four words a slot, IPv4 as an
+   * IPv4-mapped address (RFC 4291 section 2.5.5.2), and its UDP port. `gsoSize` of a datagram is the length of
+   * each of several that lie one behind the other, the last of which may be shorter; 0: there is one.
+   */
+  readonly remote: Int32Array;
+  readonly remotePort: Uint16Array;
 
   private readonly references: Uint16Array;
   private readonly freeList: Uint32Array;
@@ -105,6 +112,8 @@ export class PacketPool {
     this.checksumStart = new Uint16Array(slots);
     this.checksumOffset = new Uint16Array(slots);
     this.info = new Int32Array(slots);
+    this.remote = new Int32Array(slots * 4);
+    this.remotePort = new Uint16Array(slots);
     this.references = new Uint16Array(slots);
     this.freeList = new Uint32Array(slots);
     for (let i = 0; i < slots; i++) this.freeList[i] = slots - 1 - i;

@@ -5,10 +5,12 @@
  * numbered, prints as JSON, and replays: the same snapshot, packets and clock give the same output.
  */
 
-/** How a port is attached: to a bridge domain, or straight to one other port as a veth pair is. */
+/** How a port is attached: to a bridge domain, straight to one other port as a veth pair is, or to the tunnel. */
 export type Attachment =
   | { readonly kind: 'domain'; readonly domain: number }
-  | { readonly kind: 'direct'; readonly peer: number };
+  | { readonly kind: 'direct'; readonly peer: number }
+  /** The tunnel to other nodes; `domain` is that of the snapshot's TunnelSpec. */
+  | { readonly kind: 'tunnel'; readonly domain: number };
 
 export interface PortSpec {
   /** Number of the port, below MAX_PORTS; stays the same for as long as the port exists. */
@@ -39,23 +41,59 @@ export interface DomainSpec {
   readonly gateways: readonly string[];
   /** Learn MAC and IP addresses from packets of unguarded ports. */
   readonly learning: boolean;
+  /** VXLAN network identifier (24 bits) that carries this domain between nodes. */
+  readonly vni?: number;
+  /** Peers with members of this domain: broadcast and multicast are replicated to them. */
+  readonly peers?: readonly number[];
+}
+
+/** The tunnel of this node. */
+export interface TunnelSpec {
+  /** Port number of the tunnel device. */
+  readonly port: number;
+  /**
+   * The domain that routed packets travel in: its VNI is theirs, its gatewayMac is this node's VTEP MAC, its
+   * gateways are the source of probes and of ICMP errors about what came through the tunnel.
+   */
+  readonly domain: number;
+}
+
+/** Another node. */
+export interface PeerSpec {
+  /** Below MAX_PEERS; stays the same for as long as the peer is known. */
+  readonly id: number;
+  readonly name: string;
+  /** Its underlay address and the UDP port of its tunnel. */
+  readonly address: string;
+  readonly port: number;
+  /** MAC address of its VTEP. */
+  readonly mac: string;
+  /** Prefixes that it may send from in the routed network: its pod subnets. */
+  readonly prefixes: readonly string[];
+  /** Largest inner network packet that reaches it whole, bytes. */
+  readonly mtu: number;
+  /** Address inside the tunnel that probes are sent to; none: it is not probed. */
+  readonly probe?: string;
 }
 
 export type RouteSpec = { readonly table: number; readonly prefix: string } & (
   | { readonly kind: 'connected'; readonly domain: number }
   | { readonly kind: 'via'; readonly domain: number; readonly gateway: string }
   | { readonly kind: 'port'; readonly port: number }
+  /** Through the tunnel to this peer. */
+  | { readonly kind: 'peer'; readonly peer: number }
   | { readonly kind: 'local' }
   | { readonly kind: 'unreachable' }
 );
 
-/** An address whose MAC and port are known without asking. */
-export interface NeighbourSpec {
-  readonly domain: number;
-  readonly address: string;
-  readonly mac: string;
-  readonly port: number;
-}
+/**
+ * An address whose MAC is known without asking, behind a port, or behind a peer (then its MAC is known to the FDB
+ * too, and is the only source that the peer may use in the domain).
+ */
+export type NeighbourSpec = { readonly domain: number; readonly address: string; readonly mac: string } & (
+  | { readonly port: number }
+  | { readonly peer: number }
+);
 
 export interface Snapshot {
   readonly generation: number;
@@ -63,6 +101,9 @@ export interface Snapshot {
   readonly domains: readonly DomainSpec[];
   readonly routes: readonly RouteSpec[];
   readonly neighbours: readonly NeighbourSpec[];
+  /** Without it there is no other node. */
+  readonly tunnel?: TunnelSpec;
+  readonly peers?: readonly PeerSpec[];
 }
 
 export const EMPTY_SNAPSHOT: Snapshot = { generation: 0, ports: [], domains: [], routes: [], neighbours: [] };

@@ -89,7 +89,7 @@ export const SCHEMAS = {
       exactly({
         network: text,
         prefix: text,
-        kind: choice('connected', 'via', 'port', 'local', 'unreachable'),
+        kind: choice('connected', 'via', 'port', 'peer', 'local', 'unreachable'),
         via: optionalText,
         dev: optionalText,
       }),

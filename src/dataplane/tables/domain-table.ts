@@ -21,7 +21,16 @@ export interface DomainTableData {
   readonly memberStart: Uint32Array;
   readonly memberCount: Uint32Array;
   readonly members: Uint16Array;
+  /** VXLAN network identifier, or NO_VNI. */
+  readonly vni: Int32Array;
+  /** Peers that broadcast of the domain is replicated to: a run of `peers`. */
+  readonly peerStart: Uint32Array;
+  readonly peerCount: Uint32Array;
+  readonly peers: Uint16Array;
 }
+
+/** The domain does not leave this node. */
+export const NO_VNI = -1;
 
 export function buildDomainTable(
   domains: readonly DomainSpec[],
@@ -38,8 +47,12 @@ export function buildDomainTable(
     linkLocal: new Uint32Array(size * 4),
     memberStart: new Uint32Array(size),
     memberCount: new Uint32Array(size),
+    vni: new Int32Array(size).fill(NO_VNI),
+    peerStart: new Uint32Array(size),
+    peerCount: new Uint32Array(size),
   };
   const members: number[] = [];
+  const peers: number[] = [];
   for (const domain of domains) {
     const { id } = domain;
     const mac = parseMac(domain.gatewayMac);
@@ -54,8 +67,12 @@ export function buildDomainTable(
     table.memberStart[id] = members.length;
     members.push(...membersOf(id, ports));
     table.memberCount[id] = members.length - table.memberStart[id];
+    table.vni[id] = domain.vni ?? NO_VNI;
+    table.peerStart[id] = peers.length;
+    table.peerCount[id] = domain.peers?.length ?? 0;
+    peers.push(...(domain.peers ?? []));
   }
-  return { ...table, members: Uint16Array.from(members) };
+  return { ...table, members: Uint16Array.from(members), peers: Uint16Array.from(peers) };
 }
 
 function membersOf(domain: number, ports: readonly PortSpec[]): number[] {

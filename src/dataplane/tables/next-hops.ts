@@ -15,11 +15,13 @@ export const NEXT_HOP = {
   /** An address of the switch. */
   LOCAL: 3,
   UNREACHABLE: 4,
+  /** Through the tunnel to this peer. */
+  PEER: 5,
 } as const;
 
 export interface NextHopData {
   readonly kind: Uint8Array;
-  /** Domain for CONNECTED and VIA, port for PORT. */
+  /** Domain for CONNECTED and VIA, port for PORT, peer for PEER. */
   readonly target: Uint16Array;
   /** VIA: the gateway's address; IPv4 in the first of four words. */
   readonly gateway: Uint32Array;
@@ -58,6 +60,8 @@ function describe(route: RouteSpec): { kind: number; target: number; gateway: Ar
       return { kind: NEXT_HOP.VIA, target: route.domain, gateway: parseIp(route.gateway).words };
     case 'port':
       return { kind: NEXT_HOP.PORT, target: route.port, gateway: [] };
+    case 'peer':
+      return { kind: NEXT_HOP.PEER, target: route.peer, gateway: [] };
     case 'local':
       return { kind: NEXT_HOP.LOCAL, target: 0, gateway: [] };
     case 'unreachable':

@@ -73,8 +73,8 @@ export function buildPortTable(ports: readonly PortSpec[]): PortTableData {
     table.open[id] = 1;
     table.macHi[id] = mac.hi;
     table.macLo[id] = mac.lo;
-    if (port.attachment.kind === 'domain') table.domain[id] = port.attachment.domain;
-    else table.peer[id] = port.attachment.peer;
+    if (port.attachment.kind === 'direct') table.peer[id] = port.attachment.peer;
+    else table.domain[id] = port.attachment.domain;
     table.routeTable[id] = port.routeTable;
     table.mtu[id] = port.mtu;
     table.guard[id] = port.guard ? 1 : 0;

@@ -160,7 +160,7 @@ describe('compile', () => {
       { kind: 'direct', peer: 1 },
     ]);
     expect(snapshot.domains.map(({ name }) => name)).toEqual(['default']);
-    expect(snapshot.neighbours.every(({ port }) => port === 0)).toBe(true);
+    expect(snapshot.neighbours.every((neighbour) => 'port' in neighbour && neighbour.port === 0)).toBe(true);
     compileTables(snapshot);
   });
 
