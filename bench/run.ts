@@ -5,9 +5,11 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import type { Figure } from './figure.js';
-import { NODE_SCENARIOS, runNodeScenario } from './node/scenarios.js';
+import { NODE_SCENARIOS, nodeSubjects } from './node/scenarios.js';
 import { Progress } from './progress.js';
+import { type RunOptions, runScenario } from './scenario.js';
 import { table } from './table.js';
+import { TUNNEL_SCENARIOS, tunnelSubjects } from './tunnel/scenarios.js';
 
 interface Options {
   readonly json?: boolean;
@@ -25,14 +27,27 @@ function positive(text: string): number {
   return value;
 }
 
+type Runner = (options: RunOptions, progress: Progress) => Promise<Figure[]>;
+
+/** Every scenario by its name, in the order in which all of them run. */
+const RUNNERS: ReadonlyMap<string, Runner> = new Map([
+  ...NODE_SCENARIOS.map((scenario): [string, Runner] => [
+    scenario.name,
+    (options, progress) => runScenario(scenario, nodeSubjects(options.daemonFlags), options, progress),
+  ]),
+  ...TUNNEL_SCENARIOS.map((scenario): [string, Runner] => [
+    scenario.name,
+    (options, progress) => runScenario(scenario, tunnelSubjects(options.daemonFlags), options, progress),
+  ]),
+]);
+
 /** @throws Error naming a scenario that there is not. */
 function select(names: readonly string[]): string[] {
-  if (names.length === 0) return [...NODE_SCENARIOS];
+  const all = [...RUNNERS.keys()];
+  if (names.length === 0) return all;
   return names.flatMap((name) => {
-    const found = NODE_SCENARIOS.filter((known) => known === name || known.startsWith(`${name}.`));
-    if (found.length === 0) {
-      throw new Error(`no scenario ${name}; there are: node, ${NODE_SCENARIOS.join(', ')}`);
-    }
+    const found = all.filter((known) => known === name || known.startsWith(`${name}.`));
+    if (found.length === 0) throw new Error(`no scenario ${name}; there are: ${all.join(', ')}`);
     return found;
   });
 }
@@ -40,14 +55,14 @@ function select(names: readonly string[]): string[] {
 async function main(names: string[], options: Options): Promise<void> {
   const scenarios = select(names);
   if (process.getuid?.() !== 0) {
-    throw new Error('node scenarios make network namespaces and devices: run as root');
+    throw new Error('scenarios make network namespaces and devices: run as root');
   }
   const progress = new Progress(options.quiet === true);
   const figures: Figure[] = [];
   const daemonFlags = options.io === undefined ? [] : ['--io', options.io];
   for (const name of scenarios) {
     const { rounds, seconds } = options;
-    const made = await runNodeScenario(name, { rounds, seconds, daemonFlags }, progress);
+    const made = await RUNNERS.get(name)!({ rounds, seconds, daemonFlags }, progress);
     progress.done();
     if (options.json) for (const figure of made) console.log(JSON.stringify(figure));
     figures.push(...made);

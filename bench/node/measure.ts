@@ -51,12 +51,15 @@ export async function rawPackets(path: Path, seconds: number): Promise<number> {
   }
 }
 
-/** A frame that nobody answers: b's MAC address, but an IP address that b does not have. */
-function frame({ a, b }: Path): string {
-  const stranger = b.address.replace(/\d+$/, '250');
+/**
+ * A frame that nobody answers: b's MAC address, but an IP address that b does not have. On a routed path it has
+ * b's own, and a port that nobody serves: then b says so once a second (net.ipv4.icmp_ratelimit).
+ */
+function frame({ a, b, towardsB }: Path): string {
+  const { mac, address } = towardsB ?? { mac: b.mac, address: b.address.replace(/\d+$/, '250') };
   return (
-    `{ eth(da=${b.mac}, sa=${a.mac}, type=0x800) ` +
-    `ipv4(sa=${a.address}, da=${stranger}, proto=17, ttl=64) udp(sp=1000, dp=2000) fill(0x41, 18) }\n`
+    `{ eth(da=${mac}, sa=${a.mac}, type=0x800) ` +
+    `ipv4(sa=${a.address}, da=${address}, proto=17, ttl=64) udp(sp=1000, dp=2000) fill(0x41, 18) }\n`
   );
 }
 

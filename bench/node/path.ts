@@ -15,16 +15,18 @@ export interface End {
 export interface Path {
   readonly a: End;
   readonly b: End;
+  /** Where a frame from a must go to end at b, where that is not b's own address: the next hop, when routed. */
+  readonly towardsB?: { readonly mac: string; readonly address: string };
   /** Pins the switching process to processors; the kernel's own bridge cannot be pinned and ignores it. */
   pin(processors: string): void;
   close(): Promise<void>;
 }
 
-export interface Subject {
+export interface Subject<P extends Path = Path> {
   readonly name: string;
   /** Why it cannot run here, or undefined. */
   absent(): string | undefined;
-  open(): Promise<Path>;
+  open(): Promise<P>;
 }
 
 export const INTERFACE = 'eth0';

@@ -7,7 +7,7 @@ import { end, has, run, startUntil } from '../shell.js';
 import { configure, INTERFACE, macOf, makeNamespaces, type Path, type Subject } from './path.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PROGRAM = join(ROOT, 'bin/podwire');
+export const PROGRAM = join(ROOT, 'bin/podwire');
 
 /** A podwire daemon in a namespace of its own, with two attached pods: one bridge hop, source guard on. */
 export function podwire(flags: readonly string[] = []): Subject {
