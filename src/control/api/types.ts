@@ -18,7 +18,7 @@ export interface ObjectMeta {
   creationTimestamp?: string;
 }
 
-export const NETWORK_MODES = ['routed', 'bridge', 'direct'] as const;
+export const NETWORK_MODES = ['routed', 'bridge', 'overlay', 'direct'] as const;
 export type NetworkMode = (typeof NETWORK_MODES)[number];
 
 export interface NetworkSpec {
@@ -29,6 +29,8 @@ export interface NetworkSpec {
   internal?: boolean;
   /** Bytes; default: the node's. */
   mtu?: number;
+  /** Of an overlay: its VXLAN network identifier. Chosen when it is created, where it is not given. */
+  vni?: number;
   /** Pods send under their own MAC and IP addresses only. Default true; false learns addresses instead. */
   sourceGuard?: boolean;
 }

@@ -17,12 +17,15 @@ const LEAST_MTU_IPV6 = 1280;
 /** What a TAP takes: 65,535 bytes less the Ethernet header (drivers/net/tun.c). */
 export const MOST_MTU = 65_521;
 
+/** VXLAN network identifiers have 24 bits (RFC 7348 section 5). */
+const MOST_VNI = 0xff_ffff;
+
 /** Most bridge domains of one network. */
 const MOST_CIDRS = 32;
 
-const FUTURE_MODES = ['overlay', 'raw', 'host', 'none'];
+const FUTURE_MODES = ['raw', 'host', 'none'];
 /** Fields of the modes that are not there yet. */
-const FUTURE_FIELDS = { vni: 'overlay', parent: 'raw', vlan: 'raw' } as const;
+const FUTURE_FIELDS = { parent: 'raw', vlan: 'raw' } as const;
 
 export const NETWORK_SPEC_SCHEMA: Schema = closed(
   {
@@ -30,6 +33,7 @@ export const NETWORK_SPEC_SCHEMA: Schema = closed(
     cidrs: { type: 'array', minItems: 1, maxItems: MOST_CIDRS, items: { type: 'string' } },
     internal: { type: 'boolean' },
     mtu: { type: 'integer', minimum: LEAST_MTU, maximum: MOST_MTU },
+    vni: { type: 'integer', minimum: 1, maximum: MOST_VNI },
     sourceGuard: { type: 'boolean' },
   },
   ['mode', 'cidrs'],
@@ -75,6 +79,8 @@ function normalise(spec: NetworkSpec): NetworkSpec {
   for (const [index, cidr] of cidrs.entries()) checkSize(normal, cidr, `spec.cidrs[${index}]`);
   checkOverlap(cidrs);
   if (spec.mode === 'direct') checkDirect(normal);
+  if (spec.mode === 'overlay') checkOverlay(normal);
+  else if (spec.vni !== undefined) throw invalid('spec.vni', `belongs to mode overlay, not ${spec.mode}`);
   const leastMtu = cidrs.some((cidr) => familyOf(cidr) === 6) ? LEAST_MTU_IPV6 : LEAST_MTU;
   if (spec.mtu !== undefined && spec.mtu < leastMtu) {
     throw invalid('spec.mtu', `must be at least ${leastMtu} for an IPv6 network`);
@@ -127,9 +133,21 @@ function checkOverlap(cidrs: readonly string[]): void {
 
 function checkDirect(spec: NetworkSpec): void {
   if (spec.internal !== undefined) throw invalid('spec.internal', 'a direct network has no gateway anyway');
+  oneOfEachFamily(spec, 'a direct network');
+}
+
+/** One VNI is one bridge domain; and what a peer may send is known only where every sender is guarded. */
+function checkOverlay(spec: NetworkSpec): void {
+  oneOfEachFamily(spec, 'an overlay network');
+  if (spec.sourceGuard === false) {
+    throw invalid('spec.sourceGuard', 'an overlay network is always guarded: other nodes learn no addresses');
+  }
+}
+
+function oneOfEachFamily({ cidrs }: NetworkSpec, what: string): void {
   for (const family of [4, 6] as const) {
-    if (spec.cidrs.filter((cidr) => familyOf(cidr) === family).length > 1) {
-      throw invalid('spec.cidrs', `a direct network has at most one IPv${family} prefix`);
+    if (cidrs.filter((cidr) => familyOf(cidr) === family).length > 1) {
+      throw invalid('spec.cidrs', `${what} has at most one IPv${family} prefix`);
     }
   }
 }
