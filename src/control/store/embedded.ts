@@ -1,14 +1,27 @@
 /**
- * The embedded store: one LMDB file in the data directory, for a node of its own.
+ * The embedded store: one LMDB file in the data directory, of a node of its own or of the daemon that others join.
  *
- * Three databases: `entries` (key to value and revision), `changes` (revision to change, the last
- * `history` of them) and `meta`. A write is one LMDB transaction over all three, on disk when it returns, so
- * that a daemon killed at any moment leaves the state before or after it, never between.
+ * Databases: `entries` (key to value and revision), `changes` (revision to change, the last `history` of
+ * them), `meta`, and those of embedded-leases.ts. A write is one LMDB transaction over all of them, on disk when
+ * it returns, so that a daemon killed at any moment leaves the state before or after it, never between. The store
+ * is in the process, so it always answers, and a watch never ends by itself.
  */
 import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
+import { type Clock, SYSTEM_CLOCK } from '../clock.js';
 import { PodwireError } from '../errors.js';
-import type { Change, Entry, Json, Listing, Store, Watch, WatchOptions } from './store.js';
+import { EmbeddedLeases } from './embedded-leases.js';
+import type {
+  Change,
+  Entry,
+  Json,
+  Lease,
+  Listing,
+  Store,
+  StoreHealth,
+  Watch,
+  WatchOptions,
+} from './store.js';
 
 /** Changes kept for watchers that come late. */
 const DEFAULT_HISTORY = 10_000;
@@ -31,29 +44,38 @@ interface Listener extends WatchOptions {
 }
 
 export class EmbeddedStore implements Store {
+  readonly health: StoreHealth = { connected: true };
   private readonly listeners = new Set<Listener>();
+  private readonly leases: EmbeddedLeases;
   private delivery: NodeJS.Immediate | undefined;
 
   private constructor(
     private readonly root: RootDatabase,
     private readonly history: number,
+    clock: Clock,
     private readonly entries = root.openDB<Stored, string>({ name: 'entries' }),
     private readonly changes = root.openDB<Change, number>({ name: 'changes' }),
     private readonly meta = root.openDB<number, string>({ name: 'meta' }),
-  ) {}
+  ) {
+    this.leases = new EmbeddedLeases(root, clock, (id) => this.end(id));
+  }
 
   /**
    * Opens or makes the file. One process at a time: the caller holds the data directory's lock.
-   * @param options.history changes kept for watchers; default 10,000.
+   * @param options.history changes kept for watchers; default 10,000. @param options.clock for leases.
    * @throws PodwireError STORE_FAILED
    */
-  static open(path: string, options: { history?: number } = {}): EmbeddedStore {
+  static open(path: string, options: { history?: number; clock?: Clock } = {}): EmbeddedStore {
     checkFile(path);
     try {
       // Without overlapping sync a transaction is on disk when it returns.
       const root = open({ path, noSubdir: true, overlappingSync: false, encoding: 'json' });
       chmodSync(path, 0o600);
-      const store = new EmbeddedStore(root, options.history ?? DEFAULT_HISTORY);
+      const store = new EmbeddedStore(
+        root,
+        options.history ?? DEFAULT_HISTORY,
+        options.clock ?? SYSTEM_CLOCK,
+      );
       store.checkFormat(path);
       return store;
     } catch (error) {
@@ -73,9 +95,11 @@ export class EmbeddedStore implements Store {
     return { revision: this.revision(), entries };
   }
 
-  async put(key: string, value: Json, expected?: number): Promise<number> {
+  async put(key: string, value: Json, expected?: number, lease?: Lease): Promise<number> {
     return this.write(() => {
       const before = this.expect(key, expected);
+      if (lease) this.leases.require(lease.id);
+      this.leases.attach(key, lease?.id);
       return this.record({ key, value, previous: before?.value });
     });
   }
@@ -83,7 +107,7 @@ export class EmbeddedStore implements Store {
   async delete(key: string, expected?: number): Promise<number | undefined> {
     return this.write(() => {
       const before = this.expect(key, expected);
-      return before && this.record({ key, value: undefined, previous: before.value });
+      return before && this.remove(key, before);
     });
   }
 
@@ -101,7 +125,26 @@ export class EmbeddedStore implements Store {
     return { close: () => void this.listeners.delete(listener) };
   }
 
+  async grant(ttlMs: number): Promise<Lease> {
+    const id = this.write(() => this.leases.add(ttlMs));
+    this.leases.start(id, ttlMs);
+    return this.lease(id, ttlMs);
+  }
+
+  lease(id: string, ttlMs: number): Lease {
+    return {
+      id,
+      ttlMs,
+      renew: async () => this.leases.renew(id),
+      revoke: async () => this.end(id),
+    };
+  }
+
+  /** Nothing to tell: see `health`. */
+  onHealth(): void {}
+
   async close(): Promise<void> {
+    this.leases.close();
     this.listeners.clear();
     await this.root.close();
   }
@@ -128,6 +171,22 @@ export class EmbeddedStore implements Store {
       );
     }
     return stored;
+  }
+
+  private remove(key: string, before: Stored): number {
+    this.leases.attach(key, undefined);
+    return this.record({ key, value: undefined, previous: before.value });
+  }
+
+  private end(lease: string): void {
+    this.write(() => {
+      for (const key of this.leases.keysOf(lease)) {
+        const before = this.entries.get(key);
+        if (before) this.remove(key, before);
+      }
+      this.leases.remove(lease);
+    });
+    this.leases.stop(lease);
   }
 
   /** Inside a transaction. */

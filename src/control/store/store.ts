@@ -46,7 +46,7 @@ export interface Watch {
  * whole time again.
  */
 export interface Lease {
-  /** Opaque; valid in every session of the store. */
+  /** Opaque; valid in every session of the store: `Store.lease` makes a Lease of it again. */
   readonly id: string;
   readonly ttlMs: number;
   /** @throws PodwireError LEASE_EXPIRED, STORE_UNREACHABLE */
@@ -67,7 +67,10 @@ export interface WatchOptions {
   readonly prefix: string;
   /** The first change reported is the first after this revision. */
   readonly after: number;
-  /** Each change once, in order of revision, none left out; never called before `watch` has resolved. */
+  /**
+   * Each change once, in order of revision, none left out; never called before `watch` has resolved. Where one
+   * revision has several changes (etcd ends a lease's keys in one), they come in one turn of the event loop.
+   */
   readonly onChange: (change: Change) => void;
   /**
    * The watch has ended and cannot be resumed: REVISION_TOO_OLD (compacted, or the store has lost its data): list
@@ -103,6 +106,9 @@ export interface Store {
 
   /** @param ttlMs at least 1000; the store may round it up to whole seconds. */
   grant(ttlMs: number): Promise<Lease>;
+
+  /** A lease granted before, perhaps in another session. Whether it still lives, `renew` tells. */
+  lease(id: string, ttlMs: number): Lease;
 
   readonly health: StoreHealth;
 
