@@ -6,10 +6,11 @@ import { hostname } from 'node:os';
 import { AddressError, parseCidr } from '../wire/address.js';
 import { canonicalIp, encloses, familyOf, firstSubnet, holds, overlaps } from './cidr.js';
 import { invalid, unsupported } from './errors.js';
+import { type ListenOptions, parseListenOptions } from './listen-options.js';
 import { resourceName } from './model/kinds.js';
 import { MOST_MTU, parsePrefix } from './model/network.js';
 
-export interface DaemonOptions {
+export interface DaemonOptions extends ListenOptions {
   /** Name of the node. */
   readonly name: string;
   /** Data directory. */
@@ -53,18 +54,18 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
   { name: 'workers', value: 'N', help: 'forwarding threads', default: '1' },
   { name: 'store', value: 'embedded', help: 'where cluster state is kept', default: 'embedded' },
-  { name: 'listen', value: 'HOST:PORT', help: 'not supported yet: the API on TCP' },
-  { name: 'token-file', value: 'FILE', help: 'not supported yet: bearer token of the API on TCP' },
-  { name: 'tls-cert', value: 'FILE', help: 'not supported yet' },
-  { name: 'tls-key', value: 'FILE', help: 'not supported yet' },
-  { name: 'tls-ca', value: 'FILE', help: 'not supported yet' },
-  { name: 'join', value: 'URL', help: 'not supported yet: join a cluster' },
+  { name: 'listen', value: 'HOST:PORT', help: 'the API on TCP too, for other nodes and --server' },
+  { name: 'token-file', value: 'FILE', help: 'bearer token of the API on TCP' },
+  { name: 'tls-cert', value: 'FILE', help: 'certificate of this node, PEM, with its intermediates' },
+  { name: 'tls-key', value: 'FILE', help: 'its private key' },
+  { name: 'tls-ca', value: 'FILE', help: 'who must have signed the certificates of clients and of --join' },
+  { name: 'join', value: 'URL', help: 'take cluster state from the API there' },
   { name: 'vni', value: 'N', help: 'not supported yet: VXLAN network between nodes' },
   { name: 'tunnel-port', value: 'N', help: 'not supported yet: VXLAN port' },
 ];
 
 /** Flags of the tunnel and of clusters. */
-const UNSUPPORTED = ['listen', 'token-file', 'tls-cert', 'tls-key', 'tls-ca', 'join', 'vni', 'tunnel-port'];
+const UNSUPPORTED = ['vni', 'tunnel-port'];
 
 /** IPv6 needs 1280 bytes (RFC 8200 section 5). */
 const LEAST_MTU = { 4: 576, 6: 1280 } as const;
@@ -94,6 +95,7 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     ...cidrs,
     mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs),
     io: oneOf('--io', values.io ?? 'auto', ['auto', 'uring', 'poll']),
+    ...parseListenOptions(values),
   };
 }
 

@@ -76,10 +76,6 @@ describe('parseDaemonOptions', () => {
     [{ workers: '2' }, 'UNSUPPORTED --workers'],
     [{ store: 'etcd=http://127.0.0.1:2379' }, 'UNSUPPORTED --store'],
     [{ store: 'redis' }, 'INVALID --store'],
-    [{ listen: '127.0.0.1:7000' }, 'UNSUPPORTED --listen'],
-    [{ join: 'http://127.0.0.1:7000' }, 'UNSUPPORTED --join'],
-    [{ 'token-file': 'x' }, 'UNSUPPORTED --token-file'],
-    [{ 'tls-cert': 'x' }, 'UNSUPPORTED --tls-cert'],
     [{ vni: '1' }, 'UNSUPPORTED --vni'],
     [{ 'tunnel-port': '4789' }, 'UNSUPPORTED --tunnel-port'],
   ])('%j: %s', (values, expected) => {

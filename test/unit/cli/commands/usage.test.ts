@@ -31,7 +31,7 @@ describe('a wrong command line', () => {
     [['demo', '--socket', 'x'], 'error: USAGE: --socket: '],
     [['daemon', '-o', 'json'], 'error: USAGE: -o: daemon has no output format'],
     [['daemon', '--mtu', '9'], "error: INVALID: --mtu: '9'"],
-    [['daemon', '--join', 'x'], 'error: UNSUPPORTED: --join: '],
+    [['daemon', '--join', 'x'], "error: INVALID: --join: 'x' is no URL"],
     [['daemon', '--workers', '2'], 'error: UNSUPPORTED: --workers: '],
     [['status', '--socket', ''], 'error: USAGE: --socket: the path is empty'],
   ])('%j', async (argv, message) => {
