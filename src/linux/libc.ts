@@ -53,7 +53,15 @@ export interface Libc {
   ifNameToIndex(name: string): number;
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: Pointer, length: number): number;
+  connect(fd: number, address: Pointer, length: number): number;
   setsockopt(fd: number, level: number, option: number, value: Pointer, length: number): number;
+  /** `length` is a word that holds the room in `value` and is given what was used. */
+  getsockopt(fd: number, level: number, option: number, value: Pointer, length: Pointer): number;
+  /** `message` is a struct msghdr, whose pointers must stay valid during the call. */
+  sendmsg(fd: number, message: Pointer, flags: number): number;
+  recvmsg(fd: number, message: Pointer, flags: number): number;
+  /** Text to octets in network order: 1, or 0 where the text is no address of the family. */
+  inetPton(family: number, text: string, address: Pointer): number;
   sendto(fd: number, buffer: Pointer, length: number, flags: number, to: Pointer, toLength: number): number;
   /** `fromLength` is a word that holds the room in `from` and is given what was used. */
   recvfrom(
@@ -134,7 +142,12 @@ function bind(koffi: Koffi): Libc {
     ifNameToIndex: func('if_nametoindex', 'uint', ['str']),
     socket: func('socket', int, [int, int, int]),
     bind: func('bind', int, [fd, 'void*', 'uint']),
+    connect: func('connect', int, [fd, 'void*', 'uint']),
     setsockopt: func('setsockopt', int, [fd, int, int, 'void*', 'uint']),
+    getsockopt: func('getsockopt', int, [fd, int, int, 'void*', 'void*']),
+    sendmsg: func('sendmsg', 'intptr_t', [fd, 'void*', int]),
+    recvmsg: func('recvmsg', 'intptr_t', [fd, 'void*', int]),
+    inetPton: func('inet_pton', int, [int, 'str', 'void*']),
     sendto: func('sendto', 'intptr_t', [fd, 'void*', 'size_t', int, 'void*', 'uint']),
     recvfrom: func('recvfrom', 'intptr_t', [fd, 'void*', 'size_t', int, 'void*', 'void*']),
     schedSetAffinity: func('sched_setaffinity', int, [int, 'size_t', 'void*']),
