@@ -20,6 +20,7 @@ import type { Egress } from './egress.js';
 import type { Context, Element } from './element.js';
 import { ArpResponder } from './elements/arp-responder.js';
 import { Attachment } from './elements/attachment.js';
+import { ClampMss } from './elements/clamp-mss.js';
 import { Classify } from './elements/classify.js';
 import { DecrementTtl } from './elements/decrement-ttl.js';
 import { Flood } from './elements/flood.js';
@@ -37,6 +38,7 @@ import { RouteInput } from './elements/route-input.js';
 import { RouteLookup } from './elements/route-lookup.js';
 import { SourceGuard } from './elements/source-guard.js';
 import { IcmpLimiter } from './icmp-limiter.js';
+import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
 
 export interface Graph {
@@ -48,6 +50,8 @@ export interface Graph {
   readonly datagrams: Batch;
   /** The one element that holds packets between cycles. */
   readonly reassemble: Reassemble;
+  /** Sends probes to peers through `output`, and hears their answers from `local`. */
+  readonly prober: Prober;
 }
 
 /** @param seed keys the hash tables of the limiters. */
@@ -63,6 +67,8 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const forward = queue();
   const flood = queue();
   const output = queue();
+  const toPeers = queue();
+  const tunnel = queue();
   const routed = queue();
   const lookup = queue();
   const local = queue();
@@ -89,17 +95,23 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     new ArpResponder(context, arp, { answer: output, forward }),
     new NdResponder(context, discovery, { answer: output, forward }),
     new Forward(context, forward, { known: output, flood }),
-    new Flood(context, flood, egress),
+    new Flood(context, flood, egress, tunnel),
   ];
   const reassemble = new Reassemble(context, reassembly, local);
+  const prober = new Prober(context, output, seed);
   const toSwitch: Element[] = [
     reassemble,
-    new Local(context, local, {
-      answer: lookup,
-      reassemble: reassembly,
-      portUnreachable: errors.portUnreachable,
-      protocolUnreachable: errors.protocolUnreachable,
-    }),
+    new Local(
+      context,
+      local,
+      {
+        answer: lookup,
+        reassemble: reassembly,
+        portUnreachable: errors.portUnreachable,
+        protocolUnreachable: errors.protocolUnreachable,
+      },
+      prober,
+    ),
   ];
   const layer3: Element[] = [
     new RouteInput(context, routed, { ok: lookup, local }),
@@ -110,7 +122,8 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
       unreachable: errors.unreachable,
     }),
     new DecrementTtl(context, ttl, { ok: nextHop, expired: errors.expired }),
-    new NextHop(context, nextHop, { ok: mtu, unknown: errors.neighbourUnknown }),
+    new NextHop(context, nextHop, { ok: mtu, peer: toPeers, unknown: errors.neighbourUnknown }),
+    new ClampMss(context, toPeers, mtu),
     new MtuCheck(context, mtu, { ok: output, fragment, tooBig: errors.tooBig }),
     new Fragment(context, fragment, output, segmenter),
   ];
@@ -118,11 +131,12 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
     (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
   );
-  const last = new Output(context, output, egress);
+  const last = new Output(context, output, egress, tunnel);
   return {
     elements: [...layer2, ...layer3, ...toSwitch, ...errorElements, last],
     input,
     datagrams,
     reassemble,
+    prober,
   };
 }

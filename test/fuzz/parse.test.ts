@@ -104,7 +104,7 @@ class LastPacket {
       new RouteInput(context, route, { ok: lookup, local }),
       new RouteLookup(context, lookup, { forward: ttl, local, noRoute: done, unreachable: done }),
       new DecrementTtl(context, ttl, { ok: nextHop, expired: done }),
-      new NextHop(context, nextHop, { ok: mtu, unknown: done }),
+      new NextHop(context, nextHop, { ok: mtu, peer: mtu, unknown: done }),
       new MtuCheck(context, mtu, { ok: done, fragment: done, tooBig: done }),
     ];
   }

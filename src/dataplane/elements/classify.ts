@@ -14,10 +14,7 @@ import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { isDiscovery } from '../neighbour-discovery.js';
 import { KIND } from '../pool.js';
-
-/** 01:80:C2:00:00:00 to :0F. */
-const RESERVED_HI = 0x0180;
-const RESERVED_LO = 0xc2000000;
+import { isLinkProtocol } from './guard-rules.js';
 
 export interface ClassifyOutputs {
   readonly arp: Batch;
@@ -67,7 +64,7 @@ export class Classify implements Element {
       else outputs.route.push(slot);
       return;
     }
-    if (hi === RESERVED_HI && (lo & ~0xf) >>> 0 === RESERVED_LO) context.drop(slot, DROP['link-protocol']);
+    if (isLinkProtocol(hi, lo)) context.drop(slot, DROP['link-protocol']);
     else outputs.forward.push(slot);
   }
 

@@ -1,24 +1,32 @@
 /**
- * Flood: to every port of the domain but the one that the packet came from.
+ * Flood: to every port of the domain but the one that the packet came from, and to every peer with members of the
+ * domain (head-end replication), unless it came from a peer: that one has sent it to all others itself.
  *
- * One slot with a reference for each port; nothing is copied. Ports whose MTU is too small are left out, as a
- * bridge does.
+ * One slot with a reference for each port; nothing is copied. Each peer gets a copy, since it needs a header and an
+ * address of its own. Ports and peers whose MTU is too small are left out, as a bridge does.
  *
- * Drops: no-other-port, where nobody was left; too-big, where only the MTU was in the way.
+ * Output `tunnel` with `egress` set. Drops: no-other-port, where nobody was left; too-big, where only the MTU was in
+ * the way; no-slot, for each peer that there was no slot for.
  */
 import type { Batch } from '../batch.js';
+import { PEER_EGRESS } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
 import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
 import { segmentLength } from '../offload.js';
+import { tunnelLength } from './egress-mtu.js';
 
 export class Flood implements Element {
   readonly name = 'flood';
+  /** Of the packet in hand: how many it became, and how many there were beside its sender. */
+  private copies = 0;
+  private others = 0;
 
   constructor(
     private readonly context: Context,
     readonly input: Batch,
     private readonly egress: Egress,
+    private readonly tunnel: Batch,
   ) {}
 
   process(batch: Batch): void {
@@ -26,29 +34,63 @@ export class Flood implements Element {
   }
 
   private flood(slot: number): void {
-    const { pool, counters, tables } = this.context;
+    const { pool, counters } = this.context;
+    this.copies = 0;
+    this.others = 0;
+    // A reference of our own until the end: an output may drop or segment its copy at once.
+    this.toPorts(slot);
+    this.toPeers(slot);
+    if (this.copies === 0) {
+      this.context.drop(slot, DROP[this.others === 0 ? 'no-other-port' : 'too-big']);
+      return;
+    }
+    pool.release(slot);
+    counters.replicated(this.copies - 1);
+  }
+
+  private toPorts(slot: number): void {
+    const { pool, tables } = this.context;
     const { memberStart, memberCount, members } = tables.domains;
     const domain = pool.domain[slot];
     const length = segmentLength(pool, slot);
     const start = memberStart[domain];
     const end = start + memberCount[domain];
-    let copies = 0;
-    let others = 0;
-    // A reference of our own until the end: an output may drop or segment its copy at once.
     for (let i = start; i < end; i++) {
       const port = members[i];
       if (port === pool.port[slot]) continue;
-      others++;
+      this.others++;
       if (length > tables.ports.mtu[port]) continue;
       pool.share(slot, 1);
       this.egress.output(slot, port);
-      copies++;
+      this.copies++;
     }
-    if (copies === 0) {
-      this.context.drop(slot, DROP[others === 0 ? 'no-other-port' : 'too-big']);
+  }
+
+  private toPeers(slot: number): void {
+    const { pool, tables } = this.context;
+    const { peerStart, peerCount, peers } = tables.domains;
+    if (pool.port[slot] === tables.tunnel.port) return;
+    const domain = pool.domain[slot];
+    const start = peerStart[domain];
+    const end = start + peerCount[domain];
+    for (let i = start; i < end; i++) {
+      this.others++;
+      if (tunnelLength(pool, slot) > tables.peers.mtu[peers[i]]) continue;
+      this.toPeer(slot, PEER_EGRESS + peers[i]);
+      this.copies++;
+    }
+  }
+
+  private toPeer(slot: number, egress: number): void {
+    const { pool, checksum, counters } = this.context;
+    const copy = pool.take();
+    if (copy < 0) {
+      counters.dropped(pool.port[slot], DROP['no-slot']);
       return;
     }
-    pool.release(slot);
-    counters.replicated(copies - 1);
+    pool.copyFacts(slot, copy);
+    checksum.copy(pool.at[copy], pool.at[slot], pool.length[slot]);
+    pool.egress[copy] = egress;
+    this.tunnel.push(copy);
   }
 }

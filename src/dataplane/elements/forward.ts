@@ -1,18 +1,21 @@
 /**
  * Forward: layer-2 forwarding within a bridge domain, by the destination MAC address.
  *
- * Known addresses (the snapshot's ports, then learned ones) leave through their port; multicast, broadcast and
- * unknown ones are flooded. A bridge cannot tell a sender to send less, so what exceeds the egress port's MTU
- * is dropped. VLAN tags pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts
+ * Known addresses (the snapshot's, then learned ones) leave through their port or for their peer; multicast,
+ * broadcast and unknown ones are flooded. A bridge cannot tell a sender to send less, so what exceeds the MTU there
+ * is dropped. What came out of the tunnel never goes back into it: each node sends to each other itself. VLAN tags pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts
  * in all of them.
  *
  * Outputs: `known` with `egress` set, `flood`. Drops: same-port, too-big.
  */
 import * as ethernet from '../../wire/ethernet.js';
 import type { Batch } from '../batch.js';
+import { PEER_EGRESS } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { segmentLength } from '../offload.js';
+import type { PacketPool } from '../pool.js';
+import { egressMtu, tunnelLength } from './egress-mtu.js';
 
 export class Forward implements Element {
   readonly name = 'forward';
@@ -25,16 +28,18 @@ export class Forward implements Element {
 
   process(batch: Batch): void {
     const { context, outputs } = this;
-    const { pool } = context;
-    const { mtu } = context.tables.ports;
+    const { pool, tables } = context;
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
       const egress = this.lookup(slot);
       if (egress < 0) {
         outputs.flood.push(slot);
-      } else if (egress === pool.port[slot]) {
+      } else if (
+        egress === pool.port[slot] ||
+        (egress >= PEER_EGRESS && pool.port[slot] === tables.tunnel.port)
+      ) {
         context.drop(slot, DROP['same-port']);
-      } else if (segmentLength(pool, slot) > mtu[egress]) {
+      } else if (lengthFor(pool, slot, egress) > egressMtu(tables, egress)) {
         context.drop(slot, DROP['too-big']);
       } else {
         pool.egress[slot] = egress;
@@ -54,4 +59,8 @@ export class Forward implements Element {
     if (port >= 0 || tables.domains.learning[domain] === 0) return port;
     return learned.lookupMac(domain, pool.vlan[slot] & 0xfff, hi, lo, now);
   }
+}
+
+function lengthFor(pool: PacketPool, slot: number, egress: number): number {
+  return egress < PEER_EGRESS ? segmentLength(pool, slot) : tunnelLength(pool, slot);
 }

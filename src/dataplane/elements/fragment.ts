@@ -1,5 +1,5 @@
 /**
- * Fragment: cuts packets that exceed the MTU of their egress port into fragments (RFC 791 section 3.2, RFC 8200
+ * Fragment: cuts packets that exceed the MTU of their egress port or peer into fragments (RFC 791 section 3.2, RFC 8200
  * section 4.5).
  *
  * The packet's own slot becomes the first fragment, payload in place; the others are copies. IPv4 options are
@@ -20,6 +20,7 @@ import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { KIND, PACKET } from '../pool.js';
 import type { Segmenter } from '../segmenter.js';
+import { egressMtu } from './egress-mtu.js';
 
 export class Fragment implements Element {
   readonly name = 'fragment';
@@ -54,7 +55,7 @@ export class Fragment implements Element {
 
   private fragment(slot: number): void {
     const { pool, tables } = this.context;
-    const mtu = tables.ports.mtu[pool.egress[slot]];
+    const mtu = egressMtu(tables, pool.egress[slot]);
     this.segmenter.completeChecksum(slot);
     if (pool.l3Length[slot] <= mtu) this.ok.push(slot);
     else if (pool.kind[slot] === KIND.IPV4) this.fragmentIpv4(slot, mtu);

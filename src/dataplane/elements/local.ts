@@ -2,8 +2,9 @@
  * Local: packets for the switch's own addresses.
  *
  * Answers echo requests of any size in place; source and destination change places, so that a request to any
- * of the switch's addresses is answered by that address. Other ICMP is taken note of by nobody. TCP and UDP
- * find no service here, other protocols nobody who speaks them; fragments are put together first.
+ * of the switch's addresses is answered by that address. Answers to probes of other nodes are for the prober;
+ * other ICMP is taken note of by nobody. TCP and UDP find no service here, other protocols nobody who speaks
+ * them; fragments are put together first.
  *
  * A reply carries the IPv4 options of its request, but no IPv6 extension headers. It may be fragmented.
  *
@@ -36,6 +37,14 @@ export interface LocalOutputs {
   readonly protocolUnreachable: Batch;
 }
 
+/** Who waits for answers to echo requests of the switch's own. */
+export interface ProbeAnswers {
+  /** Whether the ICMP message in `slot` is one; it is not kept. */
+  accept(slot: number): boolean;
+}
+
+const NO_PROBES: ProbeAnswers = { accept: () => false };
+
 export class Local implements Element {
   readonly name = 'local';
   /** Of the last IPv4 reply: replies may be fragmented, so each has an identification (RFC 6864). */
@@ -45,6 +54,7 @@ export class Local implements Element {
     private readonly context: Context,
     readonly input: Batch,
     private readonly outputs: LocalOutputs,
+    private readonly probes = NO_PROBES,
   ) {}
 
   process(batch: Batch): void {
@@ -72,6 +82,7 @@ export class Local implements Element {
       outputs.portUnreachable.push(slot);
     } else if (protocol === (isIpv4 ? PROTOCOL.ICMP : PROTOCOL.ICMPV6)) {
       if (isEchoRequest(pool, slot, isIpv4)) this.answer(slot, isIpv4);
+      else if (this.probes.accept(slot)) this.consume(slot);
       else context.drop(slot, DROP.ignored);
     } else if (!isIpv4 && protocol === extensions.EXTENSION.NONE) {
       context.drop(slot, DROP.ignored);
@@ -79,6 +90,12 @@ export class Local implements Element {
       pool.info[slot] = isIpv4 ? 0 : pointerToProtocol(pool, slot);
       outputs.protocolUnreachable.push(slot);
     }
+  }
+
+  private consume(slot: number): void {
+    const { pool, counters } = this.context;
+    counters.consumed();
+    pool.release(slot);
   }
 
   private answer(slot: number, isIpv4: boolean): void {

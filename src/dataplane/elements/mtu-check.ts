@@ -1,5 +1,5 @@
 /**
- * MtuCheck: compares a packet with the MTU of its egress port (RFC 1812 section 5.2.6, RFC 8200 section 5).
+ * MtuCheck: compares a packet with the MTU of its egress port or peer (RFC 1812 section 5.2.6, RFC 8200 section 5).
  *
  * A GSO packet counts as what its segments will be. IPv4 that may be fragmented is; IPv6 is fragmented by
  * whoever made it, which for echo replies is the switch.
@@ -11,6 +11,7 @@ import type { Batch } from '../batch.js';
 import type { Context, Element } from '../element.js';
 import { segmentLength } from '../offload.js';
 import { KIND, PACKET, type PacketPool } from '../pool.js';
+import { egressMtu } from './egress-mtu.js';
 
 export interface MtuCheckOutputs {
   readonly ok: Batch;
@@ -30,10 +31,9 @@ export class MtuCheck implements Element {
   process(batch: Batch): void {
     const { outputs } = this;
     const { pool, tables } = this.context;
-    const { mtu } = tables.ports;
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
-      const limit = mtu[pool.egress[slot]];
+      const limit = egressMtu(tables, pool.egress[slot]);
       if (segmentLength(pool, slot) <= limit) {
         outputs.ok.push(slot);
       } else if (mayFragment(pool, slot)) {

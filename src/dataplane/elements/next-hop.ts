@@ -3,20 +3,24 @@
  *
  * Neighbours are those of the snapshot, then learned ones. The frame's destination becomes the neighbour's
  * MAC address and its source that of the switch in the egress domain, which `domain` says from here on. A
- * packet may leave through the port that it came from.
+ * packet may leave through the port that it came from, but not go back to the peer that it came from: where two
+ * nodes each think that the other has an address, it would go to and fro until its TTL ran out.
  *
- * Outputs: `ok` with `egress` and `domain` set; `unknown`, unchanged, where nobody has the address.
- * Drops: ignored (the neighbour is the switch itself: a route that leads back here), port-down.
+ * Outputs: `ok` and, for a peer, `peer`, with `egress` and `domain` set, and the peer's number in `info`; `unknown`,
+ * unchanged, where nobody has the address.
+ * Drops: ignored (the neighbour is the switch itself: a route that leads back here), port-down, same-port.
  */
 import * as ethernet from '../../wire/ethernet.js';
 import * as ipv4 from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import type { Batch } from '../batch.js';
+import { PEER_EGRESS } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
-import { KIND } from '../pool.js';
+import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP } from '../tables/next-hops.js';
-import { SWITCH_PORT } from '../tables.js';
+import { NO_TUNNEL, SWITCH_PORT } from '../tables.js';
+import { findSender } from './decapsulate.js';
 import { ON_LINK } from './route-lookup.js';
 
 /** Where a next hop is not found; otherwise it is a domain. */
@@ -28,7 +32,7 @@ export class NextHop implements Element {
   constructor(
     private readonly context: Context,
     readonly input: Batch,
-    private readonly outputs: { readonly ok: Batch; readonly unknown: Batch },
+    private readonly outputs: { readonly ok: Batch; readonly peer: Batch; readonly unknown: Batch },
   ) {}
 
   process(batch: Batch): void {
@@ -40,6 +44,7 @@ export class NextHop implements Element {
       const domain = this.resolve(slot);
       if (domain === UNKNOWN) outputs.unknown.push(slot);
       else if (found.port === SWITCH_PORT) context.drop(slot, DROP.ignored);
+      else if (found.port >= PEER_EGRESS) this.toPeer(slot, domain);
       else if (open[found.port] !== 1) context.drop(slot, DROP['port-down']);
       else {
         this.address(slot, domain);
@@ -62,6 +67,8 @@ export class NextHop implements Element {
         return this.gateway(slot, hop, target) ? target : UNKNOWN;
       case NEXT_HOP.PORT:
         return this.port(target);
+      case NEXT_HOP.PEER:
+        return this.peer(target);
       default:
         return UNKNOWN;
     }
@@ -99,9 +106,45 @@ export class NextHop implements Element {
     return ports.domain[port];
   }
 
-  /** The frame already has the MAC address that the packet which caused it came from. */
+  /** Through the tunnel: the peer's VTEP is next, in the network that joins the nodes. */
+  private peer(peer: number): number {
+    const { found, tables } = this.context;
+    found.hi = tables.peers.macHi[peer];
+    found.lo = tables.peers.macLo[peer] | 0;
+    found.port = PEER_EGRESS + peer;
+    return tables.tunnel.domain;
+  }
+
+  private toPeer(slot: number, domain: number): void {
+    const { context, outputs } = this;
+    const { pool, tables } = context;
+    const peer = context.found.port - PEER_EGRESS;
+    if (tables.tunnel.port === NO_TUNNEL || tables.peers.known[peer] !== 1) {
+      context.drop(slot, DROP['port-down']);
+    } else if (this.cameFrom(slot, peer)) {
+      context.drop(slot, DROP['same-port']);
+    } else {
+      this.address(slot, domain);
+      pool.info[slot] = peer;
+      outputs.peer.push(slot);
+    }
+  }
+
+  /** What the switch itself says in answer goes back, of course. */
+  private cameFrom(slot: number, peer: number): boolean {
+    const { context } = this;
+    const { pool, tables } = context;
+    if (pool.port[slot] !== tables.tunnel.port || (pool.flags[slot] & PACKET.ORIGINATED) !== 0) return false;
+    return findSender(context, slot) === peer;
+  }
+
+  /**
+   * The frame already has the MAC address that the packet which caused it came from. Behind the tunnel nobody is
+   * on a link with us.
+   */
   private sender(slot: number): number {
     const { found, pool, tables } = this.context;
+    if (pool.port[slot] === tables.tunnel.port) return UNKNOWN;
     const at = pool.at[slot];
     found.hi = ethernet.dstHi(pool.view, at);
     found.lo = ethernet.dstLo(pool.view, at) | 0;

@@ -10,22 +10,25 @@
  */
 import * as arp from '../../wire/arp.js';
 import * as ethernet from '../../wire/ethernet.js';
-import * as icmpv6 from '../../wire/icmpv6.js';
 import * as ipv4 from '../../wire/ipv4.js';
-import { PROTOCOL } from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import * as nd from '../../wire/nd.js';
-import * as udp from '../../wire/udp.js';
 import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
-import { checkDiscovery } from '../neighbour-discovery.js';
 import { KIND, type PacketPool } from '../pool.js';
 import { ownsIpv4, ownsIpv6, type PortTableData } from '../tables/port-table.js';
+import {
+  checkRole,
+  claimsTarget,
+  isArpProbe,
+  isDhcpRequest,
+  judgeIpv6,
+  namesOwnMac,
+  SOURCE_6,
+} from './guard-rules.js';
 
 const ALLOWED = -1;
-const BOOTP_CLIENT = 68;
-const BOOTP_SERVER = 67;
 
 export class SourceGuard implements Element {
   readonly name = 'source-guard';
@@ -76,68 +79,30 @@ function guardIpv4(pool: PacketPool, ports: PortTableData, slot: number, port: n
   return source === 0 && isDhcpRequest(pool, slot) ? ALLOWED : DROP['spoofed-ipv4'];
 }
 
-/** RFC 2131 section 4.1: a client without an address sends from 0.0.0.0, port 68, to port 67. */
-function isDhcpRequest(pool: PacketPool, slot: number): boolean {
-  const l4 = pool.l4[slot];
-  if (l4 === 0 || pool.protocol[slot] !== PROTOCOL.UDP) return false;
-  return udp.srcPort(pool.view, l4) === BOOTP_CLIENT && udp.dstPort(pool.view, l4) === BOOTP_SERVER;
-}
-
 /** Sender MAC and IP are the port's own; 0.0.0.0 is an address probe (RFC 5227 section 1.1). */
 function guardArp(pool: PacketPool, ports: PortTableData, slot: number, port: number): number {
   const { view } = pool;
   const l3 = pool.l3[slot];
   if (arp.senderMacLo(view, l3) !== ports.macLo[port]) return DROP['spoofed-arp'];
   if (arp.senderMacHi(view, l3) !== ports.macHi[port]) return DROP['spoofed-arp'];
-  const address = arp.senderIp(view, l3) | 0;
-  if (ownsIpv4(ports, port, address)) return ALLOWED;
-  return address === 0 && arp.operation(view, l3) === arp.OP.REQUEST ? ALLOWED : DROP['spoofed-arp'];
+  if (ownsIpv4(ports, port, arp.senderIp(view, l3) | 0)) return ALLOWED;
+  return isArpProbe(view, l3) ? ALLOWED : DROP['spoofed-arp'];
 }
 
 function guardIpv6(pool: PacketPool, ports: PortTableData, slot: number, port: number): number {
-  const { view } = pool;
-  const l3 = pool.l3[slot];
-  const source = l3 + ipv6.SRC;
-  const own = ownsIpv6(ports, port, view, source);
-  if (pool.protocol[slot] !== PROTOCOL.ICMPV6) return own ? ALLOWED : DROP['spoofed-ipv6'];
-  // A later fragment has no type to look at; neighbour discovery is never fragmented (RFC 6980).
-  if (pool.l4[slot] === 0) return own ? ALLOWED : DROP['spoofed-ipv6'];
-  if (!own && !ipv6.isUnspecified(view, source)) return DROP['spoofed-ipv6'];
-  const type = icmpv6.type(view, pool.l4[slot]);
-  if (icmpv6.isNeighbourDiscovery(type)) return guardDiscovery(pool, ports, slot, port, type);
-  // MLD reports may come from :: before an address is ready (RFC 3590); nothing else may.
-  return own || icmpv6.isListenerReport(type) ? ALLOWED : DROP['spoofed-ipv6'];
-}
-
-function guardDiscovery(
-  pool: PacketPool,
-  ports: PortTableData,
-  slot: number,
-  port: number,
-  type: number,
-): number {
-  if (type === icmpv6.TYPE.ROUTER_ADVERTISEMENT || type === icmpv6.TYPE.REDIRECT) return DROP['spoofed-nd'];
-  const malformed = checkDiscovery(pool, slot);
-  if (malformed !== ALLOWED) return malformed;
-  return claimsOnlyOwn(pool, ports, slot, port, type) ? ALLOWED : DROP['spoofed-nd'];
+  const own = ownsIpv6(ports, port, pool.view, pool.l3[slot] + ipv6.SRC);
+  const verdict = judgeIpv6(pool, slot, own);
+  if (verdict === SOURCE_6.ALLOWED) return ALLOWED;
+  return verdict === SOURCE_6.REFUSED ? DROP['spoofed-ipv6'] : guardDiscovery(pool, ports, slot, port);
 }
 
 /** Link-layer options name the port's MAC; an advertisement, or a solicitation from `::`, an own address. */
-function claimsOnlyOwn(
-  pool: PacketPool,
-  ports: PortTableData,
-  slot: number,
-  port: number,
-  type: number,
-): boolean {
+function guardDiscovery(pool: PacketPool, ports: PortTableData, slot: number, port: number): number {
+  const malformed = checkRole(pool, slot, DROP['spoofed-nd']);
+  if (malformed !== ALLOWED) return malformed;
   const { view } = pool;
-  const l3 = pool.l3[slot];
   const l4 = pool.l4[slot];
-  const isAdvertisement = type === icmpv6.TYPE.NEIGHBOUR_ADVERTISEMENT;
-  const option = isAdvertisement ? nd.OPTION.TARGET_LINK_LAYER : nd.OPTION.SOURCE_LINK_LAYER;
-  const end = l3 + pool.l3Length[slot];
-  if (!nd.namesOnly(view, l4, end, option, ports.macHi[port], ports.macLo[port] | 0)) return false;
-  const claimsTarget =
-    isAdvertisement || (type === icmpv6.TYPE.NEIGHBOUR_SOLICITATION && nd.isDuplicateDetection(view, l3));
-  return !claimsTarget || ownsIpv6(ports, port, view, l4 + nd.TARGET);
+  if (!namesOwnMac(pool, slot, ports.macHi[port], ports.macLo[port] | 0)) return DROP['spoofed-nd'];
+  const isSound = !claimsTarget(view, pool.l3[slot], l4) || ownsIpv6(ports, port, view, l4 + nd.TARGET);
+  return isSound ? ALLOWED : DROP['spoofed-nd'];
 }

@@ -90,7 +90,7 @@ function setUp({ snapshot = networks({ ports: [3, 1] }), slots = 16, offloads }:
     egress.attach(device);
     return device;
   });
-  const element = new Flood(fixture.context, fixture.batch(), egress);
+  const element = new Flood(fixture.context, fixture.batch(), egress, fixture.batch());
   const sent = () => devices.map((device) => device.take());
   const frames = () => sent().map((packets) => packets.map((packet) => hex(packet.bytes)));
   return { fixture, egress, element, sent, frames };

@@ -84,7 +84,7 @@ const LINK_LOCAL = bytes(`
 
 function setUp(snapshot = SNAPSHOT) {
   const fixture = new RouterFixture(snapshot);
-  const outputs = { ok: fixture.batch(), unknown: fixture.batch() };
+  const outputs = { ok: fixture.batch(), peer: fixture.batch(), unknown: fixture.batch() };
   const element = new NextHop(fixture.context, fixture.batch(), outputs);
   const nowhere = fixture.batch();
   const lookup = new RouteLookup(fixture.context, fixture.batch(), {

@@ -17,7 +17,7 @@ describe('Output', () => {
     const egress = new Egress(pool, counters, fixture.segmenter);
     const devices = [1, 2].map((port) => new InMemoryDevice({ context: { pool, counters }, port }));
     for (const device of devices) egress.attach(device);
-    const element = new Output(fixture.context, fixture.batch(), egress);
+    const element = new Output(fixture.context, fixture.batch(), egress, fixture.batch());
     const slots = [FIRST, SECOND, FIRST].map((frame) => fixture.receive(frame, 0));
     [2, 2, 1].forEach((port, i) => {
       pool.egress[slots[i]] = port;

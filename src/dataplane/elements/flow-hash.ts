@@ -1,0 +1,83 @@
+/**
+ * The hash of a packet's flow: equal for all packets of one connection in one direction, so that they take one way
+ * through the underlay and stay in order (RFC 7348 section 4.2, RFC 6438).
+ *
+ * Addresses and protocol, and the ports of TCP and UDP; fragments have ports in the first of them only, so none of
+ * them counts. What is not IP is told apart by its MAC addresses. The hash is keyed: who chooses ports does not
+ * choose the source port that others see.
+ */
+import * as ethernet from '../../wire/ethernet.js';
+import * as ipv4 from '../../wire/ipv4.js';
+import { PROTOCOL } from '../../wire/ipv4.js';
+import * as ipv6 from '../../wire/ipv6.js';
+import { KIND, PACKET, type PacketPool } from '../pool.js';
+import { KeyedHash } from '../tables/hash.js';
+
+export class FlowHash {
+  private readonly hash: KeyedHash;
+
+  constructor(
+    private readonly pool: PacketPool,
+    seed: number,
+  ) {
+    this.hash = new KeyedHash(seed);
+  }
+
+  /** Of a parsed packet; an int32. */
+  of(slot: number): number {
+    switch (this.pool.kind[slot]) {
+      case KIND.IPV4:
+        return this.ofIpv4(slot);
+      case KIND.IPV6:
+        return this.ofIpv6(slot);
+      default:
+        return this.ofStations(slot);
+    }
+  }
+
+  private ofIpv4(slot: number): number {
+    const { pool, hash } = this;
+    const l3 = pool.l3[slot];
+    const source = ipv4.src(pool.view, l3) | 0;
+    const destination = ipv4.dst(pool.view, l3) | 0;
+    return hash.hash4(source, destination, pool.protocol[slot], this.ports(slot));
+  }
+
+  private ofIpv6(slot: number): number {
+    const { pool, hash } = this;
+    const { view } = pool;
+    const l3 = pool.l3[slot];
+    const source = hash.hash5(
+      ipv6.srcWord(view, l3, 0) | 0,
+      ipv6.srcWord(view, l3, 1) | 0,
+      ipv6.srcWord(view, l3, 2) | 0,
+      ipv6.srcWord(view, l3, 3) | 0,
+      pool.protocol[slot],
+    );
+    const destination = hash.hash5(
+      ipv6.dstWord(view, l3, 0) | 0,
+      ipv6.dstWord(view, l3, 1) | 0,
+      ipv6.dstWord(view, l3, 2) | 0,
+      ipv6.dstWord(view, l3, 3) | 0,
+      this.ports(slot),
+    );
+    return hash.hash2(source, destination);
+  }
+
+  private ofStations(slot: number): number {
+    const { pool, hash } = this;
+    const { view } = pool;
+    const at = pool.at[slot];
+    const his = (ethernet.dstHi(view, at) << 16) | ethernet.srcHi(view, at);
+    return hash.hash3(ethernet.dstLo(view, at) | 0, ethernet.srcLo(view, at) | 0, his);
+  }
+
+  /** Both ports of TCP and UDP, whose headers begin with them; 0 where there are none. */
+  private ports(slot: number): number {
+    const { pool } = this;
+    const l4 = pool.l4[slot];
+    if (l4 === 0 || (pool.flags[slot] & PACKET.FRAGMENT) !== 0) return 0;
+    const protocol = pool.protocol[slot];
+    return protocol === PROTOCOL.TCP || protocol === PROTOCOL.UDP ? pool.view.getInt32(l4) : 0;
+  }
+}
