@@ -13,6 +13,7 @@ import { Context, type Element } from './element.js';
 import { buildGraph, type Graph } from './graph.js';
 import { Learned } from './learned.js';
 import { PacketPool } from './pool.js';
+import type { Prober } from './prober.js';
 import { Segmenter } from './segmenter.js';
 import { Tables, type TablesData } from './tables.js';
 
@@ -63,13 +64,15 @@ export class Engine {
   /** Puts a compiled snapshot in force, from the next packet on. Called between cycles. */
   swap(data: TablesData): void {
     const { context } = this;
-    const before = context.tables.ports.domain;
+    const old = context.tables;
     context.tables = Tables.from(data);
+    const before = old.ports.domain;
     const after = context.tables.ports.domain;
     // What was learned behind a port holds only in the domain that it was learned in.
     for (let port = 0; port < before.length; port++) {
       if (before[port] !== after[port]) context.learned.forgetPort(port);
     }
+    this.prober.swap(old, context.tables);
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */
@@ -88,12 +91,25 @@ export class Engine {
     this.counters.cycle(packets);
   }
 
-  /** Frees what has aged. Answers how long until the next time (ms), or -1 when nothing is waiting to age. */
+  /**
+   * Frees what has aged, and sends the probes that are due. Answers how long until the next time (ms), or -1 when
+   * nothing waits for one.
+   */
   sweep(now: number): number {
+    this.context.now = now;
     const learned = this.context.learned.sweep(now);
     const held = this.graph.reassemble.sweep(now);
-    if (learned < 0) return held;
-    return held < 0 ? learned : Math.min(learned, held);
+    const probe = this.prober.sweep(now);
+    if (this.prober.hasQueued) {
+      this.run();
+      this.egress.flush();
+    }
+    return sooner(sooner(learned, held), probe);
+  }
+
+  /** Finds out which peers answer. */
+  get prober(): Prober {
+    return this.graph.prober;
   }
 
   /** Slots that elements hold between cycles. */
@@ -124,4 +140,10 @@ export class Engine {
       }
     }
   }
+}
+
+/** The earlier of two times until something, of which -1 is never. */
+function sooner(a: number, b: number): number {
+  if (a < 0) return b;
+  return b < 0 ? a : Math.min(a, b);
 }

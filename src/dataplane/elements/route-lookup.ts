@@ -5,6 +5,9 @@
  * switch itself says to a link-local address cannot be looked up, since every link has those: it is ON_LINK,
  * and goes back where the packet that caused it came from.
  *
+ * What it says to something from the tunnel goes back to the peer whose prefix that came from, whether or not a
+ * route to it is in force: two nodes that each wait for an answer of the other before they use it must get one.
+ *
  * Outputs: `forward`, `local` (an address of the switch), `noRoute`, `unreachable` (by a route that says so).
  */
 import * as ipv4 from '../../wire/ipv4.js';
@@ -13,6 +16,7 @@ import type { Batch } from '../batch.js';
 import type { Context, Element } from '../element.js';
 import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP } from '../tables/next-hops.js';
+import { PEER_SOURCES_TABLE } from '../tables.js';
 
 /** In `info` instead of a next hop: out of the ingress port, to the MAC address that the frame already has. */
 export const ON_LINK = -2;
@@ -55,28 +59,35 @@ export class RouteLookup implements Element {
 
   private lookup(slot: number): number {
     const { pool, tables } = this.context;
+    if ((pool.flags[slot] & PACKET.ORIGINATED) !== 0) {
+      if (this.isToLinkLocal(slot)) return ON_LINK;
+      const hop = pool.port[slot] === tables.tunnel.port ? this.find(slot, PEER_SOURCES_TABLE) : NO_ROUTE;
+      if (hop >= 0) return hop;
+    }
+    return this.find(slot, tables.ports.routeTable[pool.port[slot]]);
+  }
+
+  private isToLinkLocal(slot: number): boolean {
+    const { pool } = this.context;
+    const l3 = pool.l3[slot];
+    if (pool.kind[slot] === KIND.IPV4) return ipv4.dst(pool.view, l3) >>> 16 === 0xa9fe;
+    return ipv6.isLinkLocal(pool.view, l3 + ipv6.DST);
+  }
+
+  private find(slot: number, table: number): number {
+    const { pool, tables } = this.context;
     const { view } = pool;
     const l3 = pool.l3[slot];
-    const table = tables.ports.routeTable[pool.port[slot]];
-    const isOriginated = (pool.flags[slot] & PACKET.ORIGINATED) !== 0;
-    if (pool.kind[slot] === KIND.IPV4) {
-      const dst = ipv4.dst(view, l3);
-      if (isOriginated && dst >>> 16 === 0xa9fe) return ON_LINK;
-      return orNone(tables.fib4.lookup(table, dst | 0));
-    }
-    if (isOriginated && ipv6.isLinkLocal(view, l3 + ipv6.DST)) return ON_LINK;
-    return orNone(
-      tables.fib6.lookup(
-        table,
-        ipv6.dstWord(view, l3, 0) | 0,
-        ipv6.dstWord(view, l3, 1) | 0,
-        ipv6.dstWord(view, l3, 2) | 0,
-        ipv6.dstWord(view, l3, 3) | 0,
-      ),
-    );
+    const hop =
+      pool.kind[slot] === KIND.IPV4
+        ? tables.fib4.lookup(table, ipv4.dst(view, l3) | 0)
+        : tables.fib6.lookup(
+            table,
+            ipv6.dstWord(view, l3, 0) | 0,
+            ipv6.dstWord(view, l3, 1) | 0,
+            ipv6.dstWord(view, l3, 2) | 0,
+            ipv6.dstWord(view, l3, 3) | 0,
+          );
+    return hop < 0 ? NO_ROUTE : hop;
   }
-}
-
-function orNone(hop: number): number {
-  return hop < 0 ? NO_ROUTE : hop;
 }

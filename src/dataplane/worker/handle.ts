@@ -8,7 +8,9 @@ import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { closeEventfd, createEventfd, signalEventfd } from '../../linux/eventfd.js';
 import { Counters } from '../counters.js';
+import { PeerStates } from '../peer-states.js';
 import type { TablesData } from '../tables.js';
+import { clockStart } from './clock.js';
 import type {
   Answer,
   Event,
@@ -50,8 +52,15 @@ export class Dataplane {
   io: 'uring' | 'poll' = 'poll';
   ioReason = '';
   counters = new Counters();
+  /** What probes have found out about each peer; a number is that of the last snapshot whose `swap` has resolved. */
+  peerStates = new PeerStates();
   /** The interface of a port has vanished under it. */
   onPortDown: (id: number, reason: string) => void = () => {};
+  /**
+   * A peer has begun or ceased to be up, or one that was never up does not answer. What is told before `swap`
+   * resolves is of the snapshot before.
+   */
+  onPeer: (id: number, isUp: boolean) => void = () => {};
   /** The worker has ended: on request, or with an error. */
   onExit: (error?: Error) => void = () => {};
   private readonly waiting = new Map<number, Waiting>();
@@ -134,6 +143,7 @@ export class Dataplane {
           this.io = message.io;
           this.ioReason = message.ioReason;
           this.counters = new Counters(message.counters);
+          this.peerStates = new PeerStates(message.peerStates, message.clockStart - clockStart());
           resolve();
         } else if (message.type === 'start-failed') {
           this.failure = new DataplaneError(message.code, message.message);
@@ -146,6 +156,10 @@ export class Dataplane {
   private receive(message: Exclude<Answer | Event, { type: 'started' | 'start-failed' }>): void {
     if (message.type === 'port-down') {
       this.onPortDown(message.port, message.reason);
+      return;
+    }
+    if (message.type === 'peer') {
+      this.onPeer(message.peer, message.isUp);
       return;
     }
     const waiting = this.waiting.get(message.id);

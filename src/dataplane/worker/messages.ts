@@ -68,6 +68,11 @@ export type Event =
       readonly io: 'uring' | 'poll';
       readonly ioReason: string;
       readonly counters: SharedArrayBuffer;
+      readonly peerStates: SharedArrayBuffer;
+      /** What the machine's monotonic clock showed when the worker's own showed 0 (ms). */
+      readonly clockStart: number;
     }
   | { readonly type: 'start-failed'; readonly code: string; readonly message: string }
-  | { readonly type: 'port-down'; readonly port: number; readonly reason: string };
+  | { readonly type: 'port-down'; readonly port: number; readonly reason: string }
+  /** A peer has begun or ceased to answer. */
+  | { readonly type: 'peer'; readonly peer: number; readonly isUp: boolean };

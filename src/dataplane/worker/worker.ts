@@ -6,6 +6,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { errnoName, errnoText } from '../../linux/errno.js';
 import { wasmChecksum } from '../../wire/checksum-kernel.js';
 import { Engine } from '../engine.js';
+import { clockStart } from './clock.js';
 import type { Driver } from './driver.js';
 import { describeLearned } from './learned-answer.js';
 import type { Answer, Event, NumberedRequest, Request, WorkerStart } from './messages.js';
@@ -34,8 +35,16 @@ class Worker {
       say({ type: 'port-down', port: id, reason: `${errnoName(errno)}: ${errnoText(errno)}` }),
     );
     this.driver = chosen.driver;
-    const counters = this.engine.counters.shared;
-    say({ type: 'started', io: chosen.driver.kind, ioReason: chosen.reason, counters });
+    const { counters, prober } = this.engine;
+    say({
+      type: 'started',
+      io: chosen.driver.kind,
+      ioReason: chosen.reason,
+      counters: counters.shared,
+      peerStates: prober.states.shared,
+      clockStart: clockStart(),
+    });
+    prober.onPeer = (peer, isUp) => say({ type: 'peer', peer, isUp });
   }
 
   run(): void {
