@@ -34,6 +34,7 @@ export class FaultDevice implements Device {
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
+  readonly carries: 'frames' | 'datagrams' | undefined;
   readonly batchSize: number;
   private readonly context: DeviceContext;
   private readonly clock: { readonly now: number };
@@ -52,6 +53,7 @@ export class FaultDevice implements Device {
     this.port = device.port;
     this.mtu = device.mtu;
     this.offloads = device.offloads;
+    this.carries = device.carries;
     this.batchSize = device.batchSize;
     this.context = context;
     this.clock = clock;

@@ -1,6 +1,6 @@
 /**
  * Copies of packets, within a pool or from one engine's pool to another's, and what a packet still knows of
- * itself once it has crossed a link: its bytes, its length and its offload facts.
+ * itself once it has crossed a link: its bytes, its length, its offload facts, and the other end of a datagram.
  */
 import { FRAME_START, SLOT_SIZE } from '../constants.js';
 import { PACKET, type PacketPool } from '../pool.js';
@@ -29,7 +29,14 @@ export function copyPacket(from: PacketPool, slot: number, to: PacketPool): numb
   to.gsoSize[copy] = from.gsoSize[slot];
   to.checksumStart[copy] = from.checksumStart[slot];
   to.checksumOffset[copy] = from.checksumOffset[slot];
+  copyRemote(from, slot, to, copy);
   return copy;
+}
+
+/** Copies the address and port of a datagram's other end. */
+function copyRemote(from: PacketPool, slot: number, to: PacketPool, copy: number): void {
+  for (let i = 0; i < 4; i++) to.remote[copy * 4 + i] = from.remote[slot * 4 + i];
+  to.remotePort[copy] = from.remotePort[slot];
 }
 
 /** Makes a packet one that just arrived at `port`: what elements had found out about it is forgotten. */

@@ -26,6 +26,8 @@ export interface PairEndOptions {
   readonly mtu?: number;
   /** Bits of OFFLOAD; without it none. */
   readonly offloads?: number;
+  /** Frames without it. Datagrams keep their `remote`, which the pair takes for the sender's. */
+  readonly carries?: 'frames' | 'datagrams';
   readonly batchSize?: number;
 }
 
@@ -55,6 +57,7 @@ export class PairDevice implements Device {
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
+  readonly carries: 'frames' | 'datagrams';
   readonly batchSize: number;
   private readonly context: DeviceContext;
   private readonly arrived: SlotRing;
@@ -67,6 +70,7 @@ export class PairDevice implements Device {
     this.name = options.name ?? `pair${options.port}`;
     this.mtu = options.mtu ?? 1500;
     this.offloads = options.offloads ?? 0;
+    this.carries = options.carries ?? 'frames';
     this.batchSize = options.batchSize ?? DEVICE_BATCH;
     this.arrived = new SlotRing(depth);
   }

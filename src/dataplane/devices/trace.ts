@@ -25,6 +25,7 @@ export class TraceDevice implements Device {
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
+  readonly carries: 'frames' | 'datagrams' | undefined;
   readonly batchSize: number;
 
   constructor(
@@ -35,6 +36,7 @@ export class TraceDevice implements Device {
     this.port = device.port;
     this.mtu = device.mtu;
     this.offloads = device.offloads;
+    this.carries = device.carries;
     this.batchSize = device.batchSize;
   }
 
