@@ -1,13 +1,13 @@
 /** The underlay in memory: what arrives when, at whom, and from whom. */
 import { describe, expect, it } from 'vitest';
-import { Batch } from '../../../src/dataplane/batch.js';
-import { Counters } from '../../../src/dataplane/counters.js';
-import { addressText, addressWords } from '../../../src/dataplane/devices/remote.js';
-import { RANDOM_RANGE } from '../../../src/dataplane/devices/seeded-random.js';
-import { type Fate, Underlay, type UnderlayOptions } from '../../../src/dataplane/devices/underlay.js';
-import type { UnderlayDevice } from '../../../src/dataplane/devices/underlay-device.js';
-import { DROP } from '../../../src/dataplane/drop-reasons.js';
-import { PacketPool } from '../../../src/dataplane/pool.js';
+import { Batch } from '../../../../src/dataplane/batch.js';
+import { Counters } from '../../../../src/dataplane/counters.js';
+import { addressText, addressWords } from '../../../../src/dataplane/devices/remote.js';
+import { RANDOM_RANGE } from '../../../../src/dataplane/devices/seeded-random.js';
+import { type Fate, Underlay, type UnderlayOptions } from '../../../../src/dataplane/devices/underlay.js';
+import type { UnderlayDevice } from '../../../../src/dataplane/devices/underlay-device.js';
+import { DROP } from '../../../../src/dataplane/drop-reasons.js';
+import { PacketPool } from '../../../../src/dataplane/pool.js';
 
 const PORT = 9;
 
