@@ -6,6 +6,7 @@
  * it returns, so that a daemon killed at any moment leaves the state before or after it, never between. The store
  * is in the process, so it always answers, and a watch never ends by itself.
  */
+import { randomUUID } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
 import { type Clock, SYSTEM_CLOCK } from '../clock.js';
@@ -55,7 +56,7 @@ export class EmbeddedStore implements Store {
     clock: Clock,
     private readonly entries = root.openDB<Stored, string>({ name: 'entries' }),
     private readonly changes = root.openDB<Change, number>({ name: 'changes' }),
-    private readonly meta = root.openDB<number, string>({ name: 'meta' }),
+    private readonly meta = root.openDB<number | string, string>({ name: 'meta' }),
   ) {
     this.leases = new EmbeddedLeases(root, clock, (id) => this.end(id));
   }
@@ -77,6 +78,7 @@ export class EmbeddedStore implements Store {
         options.clock ?? SYSTEM_CLOCK,
       );
       store.checkFormat(path);
+      store.identify();
       return store;
     } catch (error) {
       if (error instanceof PodwireError) throw error;
@@ -92,7 +94,7 @@ export class EmbeddedStore implements Store {
   async list(prefix: string): Promise<Listing> {
     const range = this.entries.getRange({ start: prefix, end: prefix + LAST });
     const entries = Array.from(range, ({ key, value: { value, revision } }) => ({ key, value, revision }));
-    return { revision: this.revision(), entries };
+    return { revision: this.revision(), entries, store: String(this.meta.get('identity')) };
   }
 
   async put(key: string, value: Json, expected?: number, lease?: Lease): Promise<number> {
@@ -157,8 +159,12 @@ export class EmbeddedStore implements Store {
     }
   }
 
+  private identify(): void {
+    if (this.meta.get('identity') === undefined) this.meta.putSync('identity', randomUUID());
+  }
+
   private revision(): number {
-    return this.meta.get('revision') ?? 0;
+    return Number(this.meta.get('revision') ?? 0);
   }
 
   private expect(key: string, expected: number | undefined): Stored | undefined {

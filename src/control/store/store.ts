@@ -33,6 +33,8 @@ export interface Listing {
   readonly revision: number;
   /** Sorted by key. */
   readonly entries: readonly Entry[];
+  /** Which data this is: another one says that the store has lost its own and begun anew. */
+  readonly store?: string;
 }
 
 export interface Watch {

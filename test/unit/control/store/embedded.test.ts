@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../../../src/control/store/embedded.js';
+import type { Store } from '../../../../src/control/store/store.js';
 import { storeConformance } from '../../../conformance/store.js';
+import { settle, VirtualClock } from '../../../support/virtual-clock.js';
 
 let directory: string;
 let file: string;
@@ -26,6 +28,62 @@ storeConformance('embedded', {
     file = join(directory, `${made++}.mdb`);
   },
   open: async () => EmbeddedStore.open(file, { history: HISTORY }),
+  // One process has the file to itself, and one object in it: this is that object, and only its close is not.
+  beside: async (first) => Object.assign(Object.create(first) as Store, { close: async () => {} }),
+});
+
+it('gives every lease its whole time again when it is opened anew, and ends it then', async () => {
+  const path = join(directory, 'leases.mdb');
+  const [first, second] = [new VirtualClock(), new VirtualClock()];
+  let store = EmbeddedStore.open(path, { clock: first });
+  const lease = await store.grant(15_000);
+  await store.put('alive/a', 1, undefined, lease);
+  await first.advance(14_000);
+  await store.close();
+  store = EmbeddedStore.open(path, { clock: second });
+  await second.advance(14_000);
+  expect(await store.get('alive/a')).toBeDefined();
+  await store.lease(lease.id, lease.ttlMs).renew();
+  await second.advance(14_999);
+  expect(await store.get('alive/a')).toBeDefined();
+  await second.advance(2);
+  expect(await store.get('alive/a')).toBeUndefined();
+  await store.close();
+  store = EmbeddedStore.open(path, { clock: second });
+  await expect(store.lease(lease.id, lease.ttlMs).renew()).rejects.toMatchObject({ code: 'LEASE_EXPIRED' });
+  await store.close();
+});
+
+it('ends no lease because the process stood still: nobody could have renewed', async () => {
+  const clock = new VirtualClock();
+  const store = EmbeddedStore.open(join(directory, 'still.mdb'), { clock });
+  const lease = await store.grant(15_000);
+  await store.put('alive/a', 1, undefined, lease);
+  clock.stall(3_600_000);
+  await clock.advance(14_000);
+  expect(await store.get('alive/a')).toBeDefined();
+  await clock.advance(1_001);
+  expect(await store.get('alive/a')).toBeUndefined();
+  await store.close();
+});
+
+it('ends leases by its own time, whatever is done to the clock on the wall', async () => {
+  const clock = new VirtualClock();
+  const store = EmbeddedStore.open(join(directory, 'wall.mdb'), { clock });
+  await store.put('alive/a', 1, undefined, await store.grant(15_000));
+  const wall = Date.now;
+  try {
+    Date.now = () => wall() + 86_400_000;
+    await clock.advance(14_000);
+    expect(await store.get('alive/a')).toBeDefined();
+    Date.now = () => wall() - 86_400_000;
+    await clock.advance(1_001);
+    expect(await store.get('alive/a')).toBeUndefined();
+  } finally {
+    Date.now = wall;
+    await settle();
+    await store.close();
+  }
 });
 
 it('says what is wrong with a file that is no store', async () => {
