@@ -1,9 +1,11 @@
 /** `podwire doctor`: is this machine ready for podwire? Exit status 1 where something required is missing. */
 import { Command } from 'commander';
+import { canonicalIp } from '../../control/cidr.js';
 import { DAEMON_OPTIONS } from '../../control/options.js';
 import { clientFor, outputFormat, print, printJson } from '../context.js';
+import type { ClusterQuestion } from '../doctor/cluster.js';
 import type { Finding } from '../doctor/finding.js';
-import { failure } from '../errors.js';
+import { failure, usage } from '../errors.js';
 import { type Palette, paletteFor } from '../output/style.js';
 import { pad } from '../output/table.js';
 import { counted } from '../output/units.js';
@@ -12,15 +14,49 @@ import { wrap } from '../output/wrap.js';
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('check this machine for what podwire needs, and say what to do')
-    .action(async (_options: unknown, self: Command) => {
+    .option('--underlay <ADDR>', 'look at the tunnel of a daemon that would have this address')
+    .option('--tunnel-port <N>', 'its UDP port (default: 4789)')
+    .option('--peer <ADDR>', 'underlay address of another node; again for more', collect, [])
+    .action(async (flags: DoctorFlags, self: Command) => {
       const format = outputFormat(self, ['table', 'json']);
       const { examine } = await import('../doctor/examine.js');
-      const findings = await examine(clientFor(self), defaultClusterCidrs());
+      const findings = await examine(clientFor(self), defaultClusterCidrs(), question(flags));
       const missing = findings.filter(({ state }) => state === 'failed');
       if (format === 'json') printJson({ ok: missing.length === 0, checks: findings });
       else print(renderFindings(findings, paletteFor(process.stdout), process.stdout.columns || 120));
       if (missing.length > 0) throw failure('DOCTOR_FAILED', failureText(missing));
     });
+}
+
+interface DoctorFlags {
+  readonly underlay?: string;
+  readonly tunnelPort?: string;
+  readonly peer: readonly string[];
+}
+
+function collect(value: string, values: readonly string[]): string[] {
+  return [...values, value];
+}
+
+/** A daemon's own flags, and as there also from the environment. */
+function question(flags: DoctorFlags): ClusterQuestion {
+  const text = flags.tunnelPort ?? (process.env.PODWIRE_TUNNEL_PORT || '4789');
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
+    throw usage(`--tunnel-port ${text}: must be a whole number from 1 to 65535`);
+  }
+  const underlay = flags.underlay ?? process.env.PODWIRE_UNDERLAY;
+  const peers = flags.peer.map((address) => canonical('--peer', address));
+  if (!underlay && peers.length > 0) throw usage('--peer needs --underlay, the address of this node');
+  return { port, peers, underlay: underlay ? canonical('--underlay', underlay) : undefined };
+}
+
+function canonical(flag: string, address: string): string {
+  try {
+    return canonicalIp(address);
+  } catch {
+    throw usage(`${flag} ${address}: must be an IPv4 or IPv6 address`);
+  }
 }
 
 function defaultClusterCidrs(): string[] {

@@ -53,7 +53,11 @@ export function privileges(): Finding {
     return failed('privileges', `${needed.join(' and ')} missing`, 'run as root: sudo podwire …');
   }
   if (missing.length === 0) return ok('privileges', Object.keys(capabilities).join(', '));
-  return warning('privileges', 'CAP_NET_RAW missing', 'only the demo needs it, for its echo requests');
+  return warning(
+    'privileges',
+    'CAP_NET_RAW missing',
+    'echo requests need it: the path MTU to other nodes is not looked for, and the demo does not run',
+  );
 }
 
 export function tunDevice(): Finding {
