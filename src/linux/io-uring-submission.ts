@@ -12,6 +12,7 @@ import { Opcode, OpFlags, Params, Sqe, SqeFlags } from './io-uring-abi.js';
 import type { MappedRing } from './io-uring-setup.js';
 import { nativeArray } from './libc.js';
 import { MemoryAddress } from './memory.js';
+import { MSG_DONTWAIT } from './socket-abi.js';
 
 const SQE_WORDS = abi.SQE_BYTES / 4;
 const TIMESPEC_WORDS = 4;
@@ -119,6 +120,29 @@ export class SubmissionQueue {
 
   write(file: number, addressLow: number, addressHigh: number, length: number, userData: number): boolean {
     return this.prepare(Opcode.IORING_OP_WRITE, FIXED, file, addressLow, addressHigh, length, 0, userData);
+  }
+
+  /**
+   * Receives one message from a socket, waiting for it inside the kernel. The address is that of a struct msghdr
+   * (MessageTable), which the kernel fills in before the completion. Result: bytes or -errno.
+   */
+  recvmsg(file: number, addressLow: number, addressHigh: number, userData: number): boolean {
+    return this.prepare(Opcode.IORING_OP_RECVMSG, FIXED, file, addressLow, addressHigh, 1, 0, userData);
+  }
+
+  /** Receives one message if there is one; result -EAGAIN otherwise. */
+  recvmsgNoWait(file: number, addressLow: number, addressHigh: number, userData: number): boolean {
+    const opcode = Opcode.IORING_OP_RECVMSG;
+    return this.prepare(opcode, FIXED, file, addressLow, addressHigh, 1, MSG_DONTWAIT, userData);
+  }
+
+  /**
+   * Sends one message, or ends with -EAGAIN where the socket's buffer is full: so it completes while it is
+   * submitted, and its struct msghdr is free again once the queue has taken it.
+   */
+  sendmsgNoWait(file: number, addressLow: number, addressHigh: number, userData: number): boolean {
+    const opcode = Opcode.IORING_OP_SENDMSG;
+    return this.prepare(opcode, FIXED, file, addressLow, addressHigh, 1, MSG_DONTWAIT, userData);
   }
 
   /**

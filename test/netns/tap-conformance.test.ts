@@ -118,7 +118,7 @@ class TapHarness implements DeviceHarness {
   private closeAtDriver(): void {
     if (this.state !== 'open') return;
     this.state = 'closing';
-    this.driver.closeTap(PORT, () => {
+    this.driver.closePort(PORT, () => {
       this.state = 'closed';
     });
   }

@@ -3,31 +3,32 @@
  * does not block; each packet costs one system call.
  */
 import { Errno } from '../../linux/errno.js';
+import { closeFile } from '../../linux/libc.js';
 import type { MemoryIo } from '../../linux/poll.js';
 import { LENGTH as VIRTIO_LENGTH } from '../../wire/virtio-net.js';
 import type { Batch } from '../batch.js';
 import { DEVICE_BATCH, MAX_FRAME } from '../constants.js';
-import type { Device, DeviceContext } from '../device.js';
+import type { DeviceContext } from '../device.js';
 import type { TapPort } from '../worker/driver.js';
+import type { PollDevice } from './poll-device.js';
 import { isFatal, writeFailure } from './tap-errors.js';
 import { readFacts, writeFacts } from './virtio-facts.js';
 
 const READ_BYTES = MAX_FRAME + VIRTIO_LENGTH;
 
-export class PollTap implements Device {
+export class PollTap implements PollDevice {
   readonly name: string;
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
   readonly batchSize = DEVICE_BATCH;
-  /** The errno after which the interface brings nothing more, or 0. */
+  readonly pollFd: number;
   failure = 0;
-  /** The last `receive` ended at its limit, so there may be more. */
   mayHaveMore = false;
   private closed = false;
 
   constructor(
-    readonly tap: TapPort,
+    tap: TapPort,
     private readonly context: DeviceContext,
     private readonly io: MemoryIo,
   ) {
@@ -35,6 +36,7 @@ export class PollTap implements Device {
     this.port = tap.port;
     this.mtu = tap.mtu;
     this.offloads = tap.offloads;
+    this.pollFd = tap.fd;
   }
 
   receive(batch: Batch): number {
@@ -61,11 +63,15 @@ export class PollTap implements Device {
     this.closed = true;
   }
 
+  closeFiles(): void {
+    closeFile(this.pollFd);
+  }
+
   private readInto(batch: Batch): boolean {
     const { pool } = this.context;
     const slot = pool.take();
     if (slot < 0) return false;
-    const result = this.io.readAt(this.tap.fd, pool.at[slot] - VIRTIO_LENGTH, READ_BYTES);
+    const result = this.io.readAt(this.pollFd, pool.at[slot] - VIRTIO_LENGTH, READ_BYTES);
     if (result <= VIRTIO_LENGTH) {
       pool.release(slot);
       if (isFatal(result)) this.failure = -result;
@@ -79,6 +85,6 @@ export class PollTap implements Device {
   private write(slot: number): number {
     const { pool } = this.context;
     writeFacts(pool, slot);
-    return this.io.writeAt(this.tap.fd, pool.at[slot] - VIRTIO_LENGTH, pool.length[slot] + VIRTIO_LENGTH);
+    return this.io.writeAt(this.pollFd, pool.at[slot] - VIRTIO_LENGTH, pool.length[slot] + VIRTIO_LENGTH);
   }
 }

@@ -8,56 +8,33 @@
  *
  * Slots: each read in flight owns one, each write in flight one reference.
  */
-import type { SubmissionQueue } from '../../linux/io-uring-submission.js';
-import type { MemoryAddress } from '../../linux/memory.js';
+import { closeFile } from '../../linux/libc.js';
 import { LENGTH as VIRTIO_LENGTH } from '../../wire/virtio-net.js';
 import { Batch } from '../batch.js';
 import { DEVICE_BATCH, MAX_FRAME } from '../constants.js';
-import type { Device, DeviceContext } from '../device.js';
+import type { DeviceContext } from '../device.js';
 import { DROP } from '../drop-reasons.js';
 import type { TapPort } from '../worker/driver.js';
+import { ReadRound } from './read-round.js';
 import { isFatal, writeFailure } from './tap-errors.js';
+import { OPERATION, type UringDevice, type UringQueue, userData } from './uring-device.js';
 import { readFacts, writeFacts } from './virtio-facts.js';
-
-/** What a completion belongs to: in the upper bits of its user data, above port (12 bits) and slot (16). */
-export const OPERATION = { READ: 0, READ_NOWAIT: 1, WRITE: 2, CONTROL: 3 } as const;
 
 const READ_BYTES = MAX_FRAME + VIRTIO_LENGTH;
 
-/** Bytes that one round of reads should bring at most, so that they are still in the cache when written. */
-const ROUND_BYTES = 1 << 19;
-
-export function userData(operation: number, port: number, slot: number): number {
-  return (operation << 28) | (port << 16) | slot;
-}
-
-/** What the device needs of its driver. */
-export interface UringQueue {
-  readonly sq: SubmissionQueue;
-  readonly address: MemoryAddress;
-  /** Writes prepared in this cycle: each completes while it is submitted. */
-  queuedWrites: number;
-  /** Makes room in the submission queue. */
-  submitNow(): void;
-}
-
-export class UringTap implements Device {
+export class UringTap implements UringDevice {
   readonly name: string;
   readonly port: number;
   readonly mtu: number;
   readonly offloads: number;
   readonly batchSize = DEVICE_BATCH;
-  /** Requests in flight: closing ends when it is 0. */
   inFlight = 0;
   closing = false;
   /** The interface has vanished: nothing more will be read. */
   failed = false;
   private readonly arrived = new Batch(DEVICE_BATCH * 2);
   private isWaiting = false;
-  /** Reads of the last round, how many of them brought a packet, and how many bytes. */
-  private asked = 0;
-  private brought = 0;
-  private broughtBytes = 0;
+  private readonly round = new ReadRound();
 
   constructor(
     readonly tap: TapPort,
@@ -93,33 +70,26 @@ export class UringTap implements Device {
     this.arrived.clear();
   }
 
-  /** No read is in flight, for want of a slot: to be armed again soon. */
   get isStarved(): boolean {
     return !this.isWaiting && !this.closing && !this.failed;
   }
 
-  /** Queues the reads of the next round. Answers whether one of them ends at once, with a packet or without. */
   arm(): boolean {
     if (this.closing || this.failed) return false;
-    const round = this.nextRound();
-    this.asked = 0;
-    this.brought = 0;
-    this.broughtBytes = 0;
-    for (let i = 1; i < round; i++) this.read(OPERATION.READ_NOWAIT);
+    const reads = this.round.begin();
+    for (let i = 1; i < reads; i++) this.read(OPERATION.READ_NOWAIT);
     // The waiting read goes last: it takes the packet that none of the others found, or waits for the next.
     if (!this.isWaiting) this.read(OPERATION.READ);
-    return round > 1;
+    return reads > 1;
   }
 
-  /** A read has ended with `result` (bytes, or a negative errno). Answers false when the interface is gone. */
   readDone(operation: number, slot: number, result: number): boolean {
     this.inFlight--;
     if (operation === OPERATION.READ) this.isWaiting = false;
     if (result > VIRTIO_LENGTH && !this.closing) {
       readFacts(this.context.pool, slot, result, this.port);
       this.arrived.push(slot);
-      this.brought++;
-      this.broughtBytes += result;
+      this.round.bring(result);
       return true;
     }
     this.context.pool.release(slot);
@@ -128,7 +98,7 @@ export class UringTap implements Device {
     return false;
   }
 
-  writeDone(slot: number, result: number): void {
+  writeDone(_operation: number, slot: number, result: number): void {
     const { pool, counters } = this.context;
     this.inFlight--;
     if (result >= 0) counters.sent(this.port, pool.length[slot]);
@@ -136,13 +106,8 @@ export class UringTap implements Device {
     pool.release(slot);
   }
 
-  /** Reads of the next round, the waiting one included. A round that brought nothing is followed by that alone. */
-  private nextRound(): number {
-    if (this.brought === 0) return 1;
-    const fullRound = this.brought >= this.asked;
-    const wish = fullRound ? this.brought * 2 : this.brought + 1;
-    const most = Math.max(2, (ROUND_BYTES * this.brought) / this.broughtBytes) | 0;
-    return Math.min(wish, most, DEVICE_BATCH);
+  closeFiles(): void {
+    closeFile(this.tap.fd);
   }
 
   private read(operation: number): void {
@@ -161,7 +126,7 @@ export class UringTap implements Device {
     } else {
       while (!sq.readNoWait(this.port, low, high, READ_BYTES, data)) this.queue.submitNow();
     }
-    this.asked++;
+    this.round.ask();
     this.inFlight++;
   }
 

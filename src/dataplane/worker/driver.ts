@@ -14,14 +14,29 @@ export interface TapPort {
   readonly offloads: number;
 }
 
+/** A tunnel to be driven: the open sockets of src/linux/udp-socket.ts, which become the driver's. */
+export interface TunnelPort {
+  readonly port: number;
+  readonly name: string;
+  /** Of the sockets' address. */
+  readonly family: 4 | 6;
+  readonly receiveFd: number;
+  /** At most TUNNEL_SOURCES. */
+  readonly sendFds: readonly number[];
+  /** false: several datagrams of a slot are sent one by one from the beginning, as where UDP_SEGMENT is missing. */
+  readonly segments?: boolean;
+}
+
 export interface Driver {
   readonly kind: 'uring' | 'poll';
   /** Devices that have received something since the last `wait`: the first `readyCount`. */
   readonly ready: readonly Device[];
   readonly readyCount: number;
   openTap(tap: TapPort): Device;
-  /** Ends the device's I/O and closes its descriptor; `closed` is called when nothing of it is in flight. */
-  closeTap(port: number, closed: () => void): void;
+  /** One at a time; the descriptors stay the caller's where it throws. */
+  openTunnel(tunnel: TunnelPort): Device;
+  /** Ends a device's I/O and closes its descriptors; `closed` is called when nothing of it is in flight. */
+  closePort(port: number, closed: () => void): void;
   /**
    * Starts what was queued and blocks until a device has received something, the control side signals, or
    * `timeout` ms are over (negative: no limit). Answers whether the control side signalled.

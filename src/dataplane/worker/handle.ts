@@ -11,6 +11,7 @@ import { Counters } from '../counters.js';
 import { PeerStates } from '../peer-states.js';
 import type { TablesData } from '../tables.js';
 import { clockStart } from './clock.js';
+import type { TunnelPort } from './driver.js';
 import type {
   Answer,
   Event,
@@ -30,6 +31,14 @@ export interface DataplaneOptions {
   readonly slots?: number;
   /** Keys the hash tables; random unless given. */
   readonly seed?: number;
+}
+
+export interface TunnelSpecification {
+  /** Number of its port. */
+  readonly id: number;
+  readonly name: string;
+  /** What `openTunnelSockets` has opened. */
+  readonly sockets: Omit<TunnelPort, 'port' | 'name'>;
 }
 
 /** An error of the worker, with its stable code. */
@@ -61,6 +70,8 @@ export class Dataplane {
    * resolves is of the snapshot before.
    */
   onPeer: (id: number, isUp: boolean) => void = () => {};
+  /** A datagram to this underlay address was too big for its path; at most once a second for each address. */
+  onTooBig: (address: string) => void = () => {};
   /** The worker has ended: on request, or with an error. */
   onExit: (error?: Error) => void = () => {};
   private readonly waiting = new Map<number, Waiting>();
@@ -100,7 +111,19 @@ export class Dataplane {
     await this.request({ type: 'add-port', tap: { port: id, ...tap } });
   }
 
-  /** Resolves when nothing of the port is in flight and its descriptor is closed. */
+  /**
+   * Takes over the open sockets of a tunnel as port `id`, of which there is one at most. Where it rejects, the
+   * sockets stay the caller's.
+   */
+  async addTunnel({ id, name, sockets }: TunnelSpecification): Promise<void> {
+    const { family, receiveFd, sendFds, segments } = sockets;
+    await this.request({
+      type: 'add-tunnel',
+      tunnel: { port: id, name, family, receiveFd, sendFds, segments },
+    });
+  }
+
+  /** Resolves when nothing of the port is in flight and its descriptors are closed. */
   async removePort(id: number): Promise<void> {
     await this.request({ type: 'remove-port', port: id });
   }
@@ -156,6 +179,10 @@ export class Dataplane {
   private receive(message: Exclude<Answer | Event, { type: 'started' | 'start-failed' }>): void {
     if (message.type === 'port-down') {
       this.onPortDown(message.port, message.reason);
+      return;
+    }
+    if (message.type === 'path-mtu') {
+      this.onTooBig(message.address);
       return;
     }
     if (message.type === 'peer') {

@@ -3,7 +3,7 @@
  * event comes unasked.
  */
 import type { TablesData } from '../tables.js';
-import type { TapPort } from './driver.js';
+import type { TapPort, TunnelPort } from './driver.js';
 
 export type IoChoice = 'auto' | 'uring' | 'poll';
 
@@ -18,6 +18,7 @@ export interface WorkerStart {
 
 export type Request =
   | { readonly type: 'add-port'; readonly tap: TapPort }
+  | { readonly type: 'add-tunnel'; readonly tunnel: TunnelPort }
   | { readonly type: 'remove-port'; readonly port: number }
   | { readonly type: 'swap'; readonly tables: TablesData }
   | { readonly type: 'learned' }
@@ -74,5 +75,7 @@ export type Event =
     }
   | { readonly type: 'start-failed'; readonly code: string; readonly message: string }
   | { readonly type: 'port-down'; readonly port: number; readonly reason: string }
+  /** A datagram to this address was refused: it is larger than the kernel knows the path to be. */
+  | { readonly type: 'path-mtu'; readonly address: string }
   /** A peer has begun or ceased to answer. */
   | { readonly type: 'peer'; readonly peer: number; readonly isUp: boolean };

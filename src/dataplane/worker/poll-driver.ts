@@ -1,14 +1,17 @@
 /**
- * The poll driver: poll(2) over all TAPs and the control side's eventfd, then read and write one packet a call.
+ * The poll driver: poll(2) over all devices and the control side's eventfd, then read and write one packet a call.
  */
 import { drainEventfd } from '../../linux/eventfd.js';
-import { closeFile } from '../../linux/libc.js';
 import { MemoryAddress } from '../../linux/memory.js';
 import { MemoryIo, PollEvents, PollSet } from '../../linux/poll.js';
+import { MessageIo } from '../../linux/udp-message.js';
 import { MAX_PORTS } from '../constants.js';
 import type { Device, DeviceContext } from '../device.js';
+import type { PollDevice } from '../devices/poll-device.js';
 import { PollTap } from '../devices/tap-poll.js';
-import type { DownListener, Driver, TapPort } from './driver.js';
+import { type TooBigListener, TooBigNotices } from '../devices/too-big-notices.js';
+import { PollTunnel } from '../devices/tunnel-poll.js';
+import type { DownListener, Driver, TapPort, TunnelPort } from './driver.js';
 
 /** Place of the control side's eventfd in the poll set; port p is at p + 1. */
 const WAKE = 0;
@@ -17,33 +20,39 @@ export class PollDriver implements Driver {
   readonly kind = 'poll';
   readonly ready: Device[] = new Array(MAX_PORTS);
   readyCount = 0;
-  private readonly taps: (PollTap | undefined)[] = [];
+  private readonly devices: (PollDevice | undefined)[] = [];
   private readonly set = new PollSet(MAX_PORTS + 1);
+  private readonly address: MemoryAddress;
   private readonly io: MemoryIo;
+  private readonly tooBig: TooBigNotices;
 
   constructor(
     private readonly context: DeviceContext,
     private readonly wakeFd: number,
     private readonly onDown: DownListener,
+    onTooBig: TooBigListener = () => {},
   ) {
-    this.io = new MemoryIo(new MemoryAddress(context.pool.memory.buffer as SharedArrayBuffer));
+    this.address = new MemoryAddress(context.pool.memory.buffer as SharedArrayBuffer);
+    this.io = new MemoryIo(this.address);
+    this.tooBig = new TooBigNotices(onTooBig);
     this.set.set(WAKE, wakeFd, PollEvents.POLLIN);
   }
 
   openTap(tap: TapPort): Device {
-    const device = new PollTap(tap, this.context, this.io);
-    this.taps[tap.port] = device;
-    this.set.set(tap.port + 1, tap.fd, PollEvents.POLLIN);
-    return device;
+    return this.open(new PollTap(tap, this.context, this.io));
   }
 
-  closeTap(port: number, closed: () => void): void {
-    const tap = this.taps[port];
-    if (tap !== undefined) {
-      tap.close();
+  openTunnel(tunnel: TunnelPort): Device {
+    return this.open(new PollTunnel(tunnel, this.context, new MessageIo(this.address), this.tooBig));
+  }
+
+  closePort(port: number, closed: () => void): void {
+    const device = this.devices[port];
+    if (device !== undefined) {
+      device.close();
       this.set.clear(port + 1);
-      this.taps[port] = undefined;
-      closeFile(tap.tap.fd);
+      this.devices[port] = undefined;
+      device.closeFiles();
     }
     closed();
   }
@@ -51,12 +60,12 @@ export class PollDriver implements Driver {
   wait(timeout: number): boolean {
     this.reportFailures();
     this.readyCount = 0;
-    const isBusy = this.taps.some((tap) => tap?.mayHaveMore === true);
+    const isBusy = this.devices.some((device) => device?.mayHaveMore === true);
     this.set.wait(isBusy ? 0 : timeout);
-    for (let port = 0; port < this.taps.length; port++) {
-      const tap = this.taps[port];
-      if (tap === undefined) continue;
-      if (tap.mayHaveMore || this.set.ready(port + 1) !== 0) this.ready[this.readyCount++] = tap;
+    for (let port = 0; port < this.devices.length; port++) {
+      const device = this.devices[port];
+      if (device === undefined) continue;
+      if (device.mayHaveMore || this.set.ready(port + 1) !== 0) this.ready[this.readyCount++] = device;
     }
     if (this.set.ready(WAKE) === 0) return false;
     drainEventfd(this.wakeFd);
@@ -68,17 +77,23 @@ export class PollDriver implements Driver {
   }
 
   close(): void {
-    for (const tap of this.taps) if (tap !== undefined) closeFile(tap.tap.fd);
+    for (const device of this.devices) device?.closeFiles();
+  }
+
+  private open(device: PollDevice): Device {
+    this.devices[device.port] = device;
+    this.set.set(device.port + 1, device.pollFd, PollEvents.POLLIN);
+    return device;
   }
 
   /** A vanished interface is always ready with an error: it leaves the poll set, or the loop would spin. */
   private reportFailures(): void {
     for (let i = 0; i < this.readyCount; i++) {
-      const tap = this.ready[i] as PollTap;
-      if (tap.failure === 0 || this.taps[tap.port] !== tap) continue;
-      this.set.clear(tap.port + 1);
-      this.onDown(tap.port, tap.failure);
-      tap.failure = 0;
+      const device = this.ready[i] as PollDevice;
+      if (device.failure === 0 || this.devices[device.port] !== device) continue;
+      this.set.clear(device.port + 1);
+      this.onDown(device.port, device.failure);
+      device.failure = 0;
     }
   }
 }

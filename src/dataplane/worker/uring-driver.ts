@@ -2,23 +2,29 @@
  * The io_uring driver: all reads, writes and the control side's wake-up go through one ring, so a poll cycle
  * is one system call.
  *
- * Writes to a TAP and reads that do not wait complete while they are submitted. When a cycle queues writes
- * only, the next wait asks for one completion more than there are writes, and so sleeps until something has
- * arrived instead of waking up for its own writes.
+ * Writes, to a TAP or to a socket, and reads that do not wait complete while they are submitted. When a cycle
+ * queues writes only, the next wait asks for one completion more than there are writes, and so sleeps until
+ * something has arrived instead of waking up for its own writes.
  */
 import { Errno, SystemError } from '../../linux/errno.js';
 import { IoUring } from '../../linux/io-uring.js';
 import type { SubmissionQueue } from '../../linux/io-uring-submission.js';
-import { closeFile } from '../../linux/libc.js';
 import { MemoryAddress } from '../../linux/memory.js';
+import { TUNNEL_SOURCES } from '../../linux/udp-socket.js';
 import { MAX_PORTS } from '../constants.js';
 import type { Device, DeviceContext } from '../device.js';
-import { OPERATION, type UringQueue, UringTap, userData } from '../devices/tap-uring.js';
-import type { DownListener, Driver, TapPort } from './driver.js';
+import { UringTap } from '../devices/tap-uring.js';
+import { type TooBigListener, TooBigNotices } from '../devices/too-big-notices.js';
+import { UringTunnel } from '../devices/tunnel-uring.js';
+import { OPERATION, type UringDevice, type UringQueue, userData } from '../devices/uring-device.js';
+import type { DownListener, Driver, TapPort, TunnelPort } from './driver.js';
 
 const ENTRIES = 2048;
 const COMPLETIONS = 16_384;
 const MIN_FILES = 64;
+
+/** Registered files that are no port's, at the end of the table: the tunnel's senders and the wake-up. */
+const RESERVED_FILES = TUNNEL_SOURCES + 1;
 
 /** How soon ports that got no slot for a read are tried again (ms). */
 const STARVED_WAIT = 1;
@@ -36,25 +42,32 @@ export class UringDriver implements Driver, UringQueue {
   readyCount = 0;
   readonly address: MemoryAddress;
   private readonly ring: IoUring;
-  private readonly taps: (UringTap | undefined)[] = new Array(MAX_PORTS).fill(undefined);
+  private readonly devices: (UringDevice | undefined)[] = new Array(MAX_PORTS).fill(undefined);
   /** Ports whose reads ended since they were armed. */
   private readonly touched = new Uint16Array(MAX_PORTS);
   private readonly isTouched = new Uint8Array(MAX_PORTS);
   private touchedCount = 0;
   private readonly closing = new Map<number, () => void>();
   private readonly wakeFile: number;
-  /** Writes prepared since the last wait; UringTap counts them. */
+  /** Registered files from here on are the tunnel's senders. */
+  private readonly firstSender: number;
+  private tunnel: UringTunnel | undefined;
+  private readonly tooBig: TooBigNotices;
+  /** Writes prepared since the last wait; the devices count them. */
   queuedWrites = 0;
 
   constructor(
     private readonly context: DeviceContext,
     wakeFd: number,
     private readonly onDown: DownListener,
+    onTooBig: TooBigListener = () => {},
   ) {
+    this.tooBig = new TooBigNotices(onTooBig);
     const { ring, files } = openRing();
     this.ring = ring;
     this.address = new MemoryAddress(context.pool.memory.buffer as SharedArrayBuffer);
     this.wakeFile = files - 1;
+    this.firstSender = files - RESERVED_FILES;
     ring.setFile(this.wakeFile, wakeFd);
     this.armWake();
   }
@@ -64,21 +77,36 @@ export class UringDriver implements Driver, UringQueue {
   }
 
   openTap(tap: TapPort): Device {
-    if (tap.port >= this.wakeFile) throw new SystemError(Errno.EMFILE, 'io_uring', `port ${tap.port}`);
-    this.ring.setFile(tap.port, tap.fd);
-    const device = new UringTap(tap, this.context, this);
-    this.taps[tap.port] = device;
-    this.touch(tap.port);
-    return device;
+    this.register(tap.port, tap.fd);
+    return this.open(new UringTap(tap, this.context, this));
   }
 
-  closeTap(port: number, closed: () => void): void {
-    const tap = this.taps[port];
-    if (tap === undefined) {
+  openTunnel(tunnel: TunnelPort): Device {
+    const { sendFds, port } = tunnel;
+    if (this.tunnel !== undefined) throw new SystemError(Errno.EBUSY, 'io_uring', 'a second tunnel');
+    if (sendFds.length > TUNNEL_SOURCES) {
+      throw new SystemError(Errno.EMFILE, 'io_uring', `${sendFds.length} senders`);
+    }
+    try {
+      this.register(port, tunnel.receiveFd);
+      for (let i = 0; i < sendFds.length; i++) this.ring.setFile(this.firstSender + i, sendFds[i]);
+    } catch (error) {
+      // The table would keep what it has open, and with it the UDP port.
+      if (port < this.firstSender) this.ring.clearFile(port);
+      this.forgetTunnel();
+      throw error;
+    }
+    this.tunnel = new UringTunnel(tunnel, this.context, this, this.firstSender, this.tooBig);
+    return this.open(this.tunnel);
+  }
+
+  closePort(port: number, closed: () => void): void {
+    const device = this.devices[port];
+    if (device === undefined) {
       closed();
       return;
     }
-    tap.close();
+    device.close();
     this.closing.set(port, closed);
     if (this.sq.space() === 0) this.submitNow();
     this.sq.cancelFile(port, CANCEL);
@@ -95,7 +123,7 @@ export class UringDriver implements Driver, UringQueue {
   }
 
   inFlight(): number {
-    return this.taps.reduce((sum, tap) => sum + (tap?.inFlight ?? 0), 0);
+    return this.devices.reduce((sum, device) => sum + (device?.inFlight ?? 0), 0);
   }
 
   submitNow(): void {
@@ -105,7 +133,18 @@ export class UringDriver implements Driver, UringQueue {
 
   close(): void {
     this.ring.close();
-    for (const tap of this.taps) if (tap !== undefined) closeFile(tap.tap.fd);
+    for (const device of this.devices) device?.closeFiles();
+  }
+
+  private register(port: number, fd: number): void {
+    if (port >= this.firstSender) throw new SystemError(Errno.EMFILE, 'io_uring', `port ${port}`);
+    this.ring.setFile(port, fd);
+  }
+
+  private open(device: UringDevice): Device {
+    this.devices[device.port] = device;
+    this.touch(device.port);
+    return device;
   }
 
   /**
@@ -118,10 +157,10 @@ export class UringDriver implements Driver, UringQueue {
     for (let i = 0; i < this.touchedCount; i++) {
       const port = this.touched[i];
       this.isTouched[port] = 0;
-      const tap = this.taps[port];
-      if (tap === undefined) continue;
-      if (tap.arm()) isImmediate = true;
-      if (tap.isStarved) {
+      const device = this.devices[port];
+      if (device === undefined) continue;
+      if (device.arm()) isImmediate = true;
+      if (device.isStarved) {
         this.isTouched[port] = 1;
         this.touched[starved++] = port;
       }
@@ -153,13 +192,13 @@ export class UringDriver implements Driver, UringQueue {
 
   private complete(data: number, result: number): void {
     const port = (data >>> 16) & (MAX_PORTS - 1);
-    const tap = this.taps[port]!;
+    const device = this.devices[port]!;
     const operation = data >>> 28;
-    if (operation === OPERATION.WRITE) {
-      tap.writeDone(data & 0xffff, result);
+    if (operation === OPERATION.WRITE || operation === OPERATION.PART) {
+      device.writeDone(operation, data & 0xffff, result);
       return;
     }
-    if (!tap.readDone(operation, data & 0xffff, result)) this.onDown(port, -result);
+    if (!device.readDone(operation, data & 0xffff, result)) this.onDown(port, -result);
     this.touch(port);
   }
 
@@ -171,21 +210,27 @@ export class UringDriver implements Driver, UringQueue {
 
   private collectReady(): void {
     for (let i = 0; i < this.touchedCount; i++) {
-      const tap = this.taps[this.touched[i]];
-      if (tap?.hasArrived) this.ready[this.readyCount++] = tap;
+      const device = this.devices[this.touched[i]];
+      if (device?.hasArrived) this.ready[this.readyCount++] = device;
     }
   }
 
   private finishClosing(): void {
     for (const [port, closed] of this.closing) {
-      const tap = this.taps[port]!;
-      if (tap.inFlight > 0) continue;
+      const device = this.devices[port]!;
+      if (device.inFlight > 0) continue;
       this.closing.delete(port);
-      this.taps[port] = undefined;
+      this.devices[port] = undefined;
       this.ring.clearFile(port);
-      closeFile(tap.tap.fd);
+      if (device === this.tunnel) this.forgetTunnel();
+      device.closeFiles();
       closed();
     }
+  }
+
+  private forgetTunnel(): void {
+    for (let file = this.firstSender; file < this.wakeFile; file++) this.ring.clearFile(file);
+    this.tunnel = undefined;
   }
 
   private armWake(): void {
@@ -196,12 +241,12 @@ export class UringDriver implements Driver, UringQueue {
 
 /** A registered-file table is at most as large as the limit on open files. */
 function openRing(): { ring: IoUring; files: number } {
-  for (let files = MAX_PORTS + 1; ; files = files >> 1) {
+  for (let files = MAX_PORTS + RESERVED_FILES; ; files = files > MAX_PORTS ? MAX_PORTS : files >> 1) {
     try {
       return { ring: new IoUring({ entries: ENTRIES, completionEntries: COMPLETIONS, files }), files };
     } catch (error) {
       const isTooMany = error instanceof SystemError && error.code === 'EMFILE';
-      if (!isTooMany || files < MIN_FILES) throw error;
+      if (!isTooMany || files <= MIN_FILES) throw error;
     }
   }
 }

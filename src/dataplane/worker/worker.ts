@@ -5,6 +5,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoName, errnoText } from '../../linux/errno.js';
 import { wasmChecksum } from '../../wire/checksum-kernel.js';
+import { addressText } from '../devices/remote.js';
 import { Engine } from '../engine.js';
 import { clockStart } from './clock.js';
 import type { Driver } from './driver.js';
@@ -31,8 +32,12 @@ class Worker {
 
   constructor() {
     this.engine = new Engine({ slots: start.slots, seed: start.seed, checksum: wasmChecksum });
-    const chosen = openDriver(start.io, this.engine, start.wakeFd, (id, errno) =>
-      say({ type: 'port-down', port: id, reason: `${errnoName(errno)}: ${errnoText(errno)}` }),
+    const chosen = openDriver(
+      start.io,
+      this.engine,
+      start.wakeFd,
+      (id, errno) => say({ type: 'port-down', port: id, reason: `${errnoName(errno)}: ${errnoText(errno)}` }),
+      (words, at) => say({ type: 'path-mtu', address: addressText(words, at) }),
     );
     this.driver = chosen.driver;
     const { counters, prober } = this.engine;
@@ -78,9 +83,13 @@ class Worker {
         engine.attach(driver.openTap(request.tap));
         answer(null);
         break;
+      case 'add-tunnel':
+        engine.attach(driver.openTunnel(request.tunnel));
+        answer(null);
+        break;
       case 'remove-port':
         engine.detach(request.port);
-        driver.closeTap(request.port, () => answer(null));
+        driver.closePort(request.port, () => answer(null));
         break;
       case 'swap':
         engine.swap(request.tables);
