@@ -13,7 +13,7 @@ import { GSO } from '../wire/virtio-net.js';
 import { KIND, PACKET, type PacketPool } from './pool.js';
 
 /** Smallest segment payload believed; below it one packet would become thousands. Linux's own floor is 48. */
-const MIN_SEGMENT = 48;
+export const MIN_SEGMENT = 48;
 
 /** Called after the headers of `slot` are found. */
 export function isOffloadSound(pool: PacketPool, slot: number): boolean {
