@@ -29,6 +29,7 @@ const TABLE = {
   REVISION_TOO_OLD: [410, 'changes since that revision are no longer kept: list again and watch from there'],
   LEASE_EXPIRED: [409, 'the lease has ended: its keys are deleted'],
   SUBNET_TAKEN: [409, 'the subnet, or a part of it, belongs to another node'],
+  VNI_IN_USE: [409, 'the VXLAN network identifier belongs to another network'],
   SUBNETS_EXHAUSTED: [409, 'every subnet of the cluster CIDR is taken or in quarantine'],
   // Who asks
   UNAUTHORIZED: [401, 'the bearer token or client certificate is missing or wrong'],
