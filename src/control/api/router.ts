@@ -66,6 +66,7 @@ export function errorReply(error: unknown, log: Logger): Reply {
   const body: ErrorAnswer = { error: { code, message, ...(field !== undefined && { field }) } };
   // "Kinds that are not there yet" are paths that do not exist.
   const isPath = code === 'UNSUPPORTED' && field === 'path';
+  if (code === 'UNAUTHORIZED') return { status, headers: { 'www-authenticate': 'Bearer' }, body };
   return { status: isPath ? 404 : status, body };
 }
 

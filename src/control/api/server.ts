@@ -1,8 +1,12 @@
 /**
- * The API's server: HTTP and WebSocket on the unix socket. The one file that imports uWebSockets.js.
+ * The API's server: HTTP and WebSocket on the unix socket, and on TCP behind front.ts. The one file that imports
+ * uWebSockets.js.
  *
- * The socket's mode is 0600 from the moment it exists. A socket file that nobody answers on is a dead daemon's
- * and is replaced; one that somebody answers on, or a file of another kind, is left alone.
+ * The unix socket's mode is 0600 from the moment it exists, and who may open it may do everything. What comes over
+ * TCP has shown its bearer token, its certificate, or both; only /healthz and /readyz may be asked without a token.
+ *
+ * Limits, of uWebSockets.js where nothing is said: headers of 4 KiB (else 431), 10 seconds for a request's headers, a
+ * body of at least 16 KiB a second and at most 1 MiB (else 413), 10 seconds between requests of a connection.
  */
 
 import {
@@ -15,29 +19,35 @@ import {
   type us_socket_context_t,
   type WebSocket,
 } from 'uWebSockets.js';
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
 import { asPodwireError, PodwireError } from '../errors.js';
+import type { ListenAddress, ListenOptions, TlsFiles } from '../listen-options.js';
 import type { Logger } from '../logger.js';
 import type { Watch } from '../store/store.js';
-import { answer, errorReply, parseBody, Router } from './router.js';
-import type { Reply, Route } from './routes.js';
-import type { WatchEvent } from './types.js';
-import { parseRevision } from './watch.js';
+import { Front } from './front.js';
+import { isPublic } from './public-paths.js';
+import { answer, checkQuery, errorReply, parseBody, Router } from './router.js';
+import type { Reply, Route, Stream } from './routes.js';
+import { INNER_SUFFIX, refuseLiveSocket, socketFailed } from './socket-file.js';
+import { TokenFile } from './token-file.js';
+
+export { refuseLiveSocket };
 
 const MOST_BODY = 1024 * 1024;
-/** sockaddr_un.sun_path, with its final 0. */
-const LONGEST_PATH = 107;
 /** A watcher that reads more slowly than this many bytes pile up is disconnected (RFC 6455 code 1013). */
 const MOST_BACKLOG = 16 * 1024 * 1024;
+/** A peer of a WebSocket that says nothing for so long (s) is gone; it is pinged after half of it. */
+const SILENCE = 8;
 const TRY_AGAIN_LATER = 1013;
 const GOING_AWAY = 1001;
+/** A close frame's reason (RFC 6455 section 5.5). */
+const LONGEST_REASON = 123;
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   200: '200 OK',
   201: '201 Created',
   400: '400 Bad Request',
+  401: '401 Unauthorized',
   403: '403 Forbidden',
   404: '404 Not Found',
   405: '405 Method Not Allowed',
@@ -48,65 +58,147 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   503: '503 Service Unavailable',
 };
 
+export interface TcpOptions {
+  readonly address: ListenAddress;
+  /** One of them at least: the bearer token, or TLS with a `ca` for client certificates. */
+  readonly tokenFile?: string;
+  readonly tls?: TlsFiles;
+}
+
+/** What of the daemon's options is the server's on TCP. */
+export function tcpOptions({ listen, tokenFile, tls }: ListenOptions): TcpOptions | undefined {
+  return (
+    listen && {
+      address: listen,
+      ...(tokenFile !== undefined && { tokenFile }),
+      ...(tls !== undefined && { tls }),
+    }
+  );
+}
+
 export interface ApiServerOptions {
+  /** Path of the unix socket. */
   readonly socket: string;
+  readonly tcp?: TcpOptions | undefined;
   readonly routes: readonly Route[];
-  /** Begins a watch of what /v1/watch reports. */
-  readonly watch: (after: number | undefined, send: (event: WatchEvent) => void) => Promise<Watch>;
   readonly log: Logger;
 }
 
-interface Watcher {
-  readonly after: number | undefined;
-  watch?: Watch;
-  closed: boolean;
-}
-
 export class ApiServer {
-  private readonly app: TemplatedApp = App();
-  private readonly router: Router;
-  private readonly watchers = new Set<WebSocket<Watcher>>();
-  private listening: us_listen_socket | undefined;
-  private stopping = false;
+  private readonly local: HttpApp;
+  private remote: HttpApp | undefined;
+  private front: Front | undefined;
 
   private constructor(private readonly options: ApiServerOptions) {
-    this.router = new Router(options.routes);
-    this.app.ws<Watcher>('/v1/watch', {
-      maxBackpressure: MOST_BACKLOG,
-      closeOnBackpressureLimit: true,
-      sendPingsAutomatically: true,
-      upgrade: (response, request, context) => this.upgrade(response, request, context),
-      open: (socket) => void this.opened(socket),
-      close: (socket) => this.closed(socket),
-    });
-    this.app.any('/*', (response, request) => this.request(response, request));
+    this.local = new HttpApp(options.routes, options.log);
   }
 
-  /** Call `refuseLiveSocket` first. @throws PodwireError SOCKET_FAILED */
-  static listen(options: ApiServerOptions): ApiServer {
+  /**
+   * Call `refuseLiveSocket` first.
+   * @throws PodwireError SOCKET_FAILED, LISTEN_FAILED, TLS_FAILED, INVALID; then nothing listens
+   */
+  static async listen(options: ApiServerOptions): Promise<ApiServer> {
     const server = new ApiServer(options);
-    const before = process.umask(0o177);
     try {
-      server.app.listen_unix((listening) => {
-        if (listening) server.listening = listening;
-      }, options.socket);
-    } finally {
-      process.umask(before);
+      if (options.tcp) await server.listenTcp(options.tcp);
+      server.local.listen(options.socket);
+      return server;
+    } catch (error) {
+      server.close();
+      throw error;
     }
-    if (!server.listening) throw socketFailed(options.socket, 'cannot listen there');
-    return server;
+  }
+
+  /** Of TCP; given where port 0 was asked for. */
+  get port(): number | undefined {
+    return this.front?.port;
   }
 
   /** Stops accepting; requests under way still get their answers. */
   stopAccepting(): void {
-    this.stopping = true;
-    if (this.listening) us_listen_socket_close(this.listening);
-    this.listening = undefined;
-    rmSync(this.options.socket, { force: true });
-    for (const socket of this.watchers) socket.end(GOING_AWAY, 'the daemon is stopping');
+    this.front?.stopAccepting();
+    this.local.stopAccepting();
+    this.remote?.stopAccepting();
   }
 
   /** Closes every connection. */
+  close(): void {
+    this.stopAccepting();
+    this.local.close();
+    this.remote?.close();
+    this.front?.close();
+  }
+
+  private async listenTcp({ address, tokenFile, tls }: TcpOptions): Promise<void> {
+    const { socket, routes, log } = this.options;
+    const token = tokenFile === undefined ? undefined : TokenFile.open(tokenFile, log);
+    if (!token && tls?.ca === undefined)
+      throw new PodwireError('INVALID', 'neither token nor client certificates');
+    const inner = socket + INNER_SUFFIX;
+    await refuseLiveSocket(inner);
+    this.remote = new HttpApp(routes, log, token);
+    this.remote.listen(inner);
+    const served = tls?.cert === undefined ? undefined : tls;
+    this.front = await Front.listen({ address, inner, log, ...(served && { tls: served }) });
+    if (!served && !isLoopback(address.host)) {
+      log.warn({ listen: address.host }, 'the API is on TCP without TLS: its token can be read on the way');
+    }
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+interface Streaming {
+  readonly stream: Stream;
+  watch?: Watch;
+  closed: boolean;
+}
+
+/** One server of uWebSockets.js, on one unix socket. */
+class HttpApp {
+  private readonly app: TemplatedApp = App();
+  private readonly router: Router;
+  private readonly sockets = new Set<WebSocket<Streaming>>();
+  private listening: us_listen_socket | undefined;
+  private path: string | undefined;
+  private stopping = false;
+
+  /** @param token what requests must show; undefined: nothing. */
+  constructor(
+    routes: readonly Route[],
+    private readonly log: Logger,
+    private readonly token?: TokenFile,
+  ) {
+    this.router = new Router(routes);
+    for (const route of routes) if (route.stream) this.serveStream(route);
+    this.app.any('/*', (response, request) => this.request(response, request));
+  }
+
+  /** @throws PodwireError SOCKET_FAILED */
+  listen(path: string): void {
+    const before = process.umask(0o177);
+    try {
+      this.app.listen_unix((listening) => {
+        if (listening) this.listening = listening;
+      }, path);
+    } finally {
+      process.umask(before);
+    }
+    if (!this.listening) throw socketFailed(path, 'cannot listen there');
+    this.path = path;
+  }
+
+  stopAccepting(): void {
+    this.stopping = true;
+    if (this.listening) us_listen_socket_close(this.listening);
+    this.listening = undefined;
+    if (this.path !== undefined) rmSync(this.path, { force: true });
+    this.path = undefined;
+    for (const socket of this.sockets) socket.end(GOING_AWAY, 'the daemon is stopping');
+  }
+
   close(): void {
     this.app.close();
   }
@@ -119,18 +211,27 @@ export class ApiServer {
     const finish = (reply: Reply): void => {
       if (!aborted) response.cork(() => write(response, reply));
     };
-    const { log } = this.options;
     try {
-      if (this.stopping) throw new PodwireError('STOPPING', 'the daemon is stopping');
+      this.admit(request);
       const { route, params } = this.router.find(request.getCaseSensitiveMethod(), request.getUrl());
       const query = new URLSearchParams(request.getQuery());
+      refuseLength(request.getHeader('content-length'));
       readBody(response, (text) => {
-        if (text instanceof Error) return finish(errorReply(text, log));
+        if (text instanceof Error) return finish(errorReply(text, this.log));
         void this.handle(route, params, query, text).then(finish);
       });
     } catch (error) {
-      finish(errorReply(error, log));
+      finish(errorReply(error, this.log));
     }
+  }
+
+  /** @throws PodwireError UNAUTHORIZED, STOPPING */
+  private admit(request: HttpRequest): void {
+    if (this.token && !isPublic(request.getUrl())) {
+      const problem = this.token.refuses(request.getHeader('authorization'));
+      if (problem !== undefined) throw new PodwireError('UNAUTHORIZED', problem);
+    }
+    if (this.stopping) throw new PodwireError('STOPPING', 'the daemon is stopping');
   }
 
   private async handle(
@@ -139,52 +240,89 @@ export class ApiServer {
     query: URLSearchParams,
     text: string,
   ): Promise<Reply> {
-    const { log } = this.options;
     try {
-      return await answer(route, { params, query, body: parseBody(route, text) }, log);
+      return await answer(route, { params, query, body: parseBody(route, text) }, this.log);
     } catch (error) {
-      return errorReply(error, log);
+      return errorReply(error, this.log);
     }
   }
 
-  private upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  private serveStream(route: Route): void {
+    this.app.ws<Streaming>(route.path, {
+      maxBackpressure: MOST_BACKLOG,
+      closeOnBackpressureLimit: true,
+      idleTimeout: SILENCE,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.upgrade(route, response, request, context),
+      open: (socket) => void this.opened(socket),
+      close: (socket) => this.closed(socket),
+    });
+  }
+
+  private upgrade(
+    route: Route,
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+  ): void {
     try {
+      this.admit(request);
       const query = new URLSearchParams(request.getQuery());
-      const watcher: Watcher = { after: parseRevision(query.get('revision')), closed: false };
+      checkQuery(route, query);
+      const stream = route.stream?.(query);
+      if (!stream) throw new PodwireError('INTERNAL', `${route.path} has no stream`);
+      const streaming: Streaming = { stream, closed: false };
       response.upgrade(
-        watcher,
+        streaming,
         request.getHeader('sec-websocket-key'),
         request.getHeader('sec-websocket-protocol'),
         request.getHeader('sec-websocket-extensions'),
         context,
       );
     } catch (error) {
-      write(response, errorReply(error, this.options.log));
+      write(response, errorReply(error, this.log));
     }
   }
 
-  /** An error is told as the reason of the close frame, where it has 123 bytes (RFC 6455 section 5.5). */
-  private async opened(socket: WebSocket<Watcher>): Promise<void> {
-    const watcher = socket.getUserData();
-    this.watchers.add(socket);
-    try {
-      const watch = await this.options.watch(watcher.after, (event) => {
-        if (!watcher.closed) socket.send(JSON.stringify(event));
-      });
-      if (watcher.closed) watch.close();
-      else watcher.watch = watch;
-    } catch (error) {
+  private async opened(socket: WebSocket<Streaming>): Promise<void> {
+    const streaming = socket.getUserData();
+    this.sockets.add(socket);
+    const fail = (error: unknown): void => {
       const { code, message } = asPodwireError(error);
-      if (!watcher.closed) socket.end(TRY_AGAIN_LATER, `${code}: ${message}`.slice(0, 120));
+      if (!streaming.closed) socket.end(TRY_AGAIN_LATER, closeReason(`${code}: ${message}`));
+    };
+    try {
+      const watch = await streaming.stream({
+        send: (message) => {
+          if (!streaming.closed) socket.send(JSON.stringify(message));
+        },
+        fail,
+      });
+      if (streaming.closed) watch.close();
+      else streaming.watch = watch;
+    } catch (error) {
+      fail(error);
     }
   }
 
-  private closed(socket: WebSocket<Watcher>): void {
-    const watcher = socket.getUserData();
-    watcher.closed = true;
-    watcher.watch?.close();
-    this.watchers.delete(socket);
+  private closed(socket: WebSocket<Streaming>): void {
+    const streaming = socket.getUserData();
+    streaming.closed = true;
+    streaming.watch?.close();
+    this.sockets.delete(socket);
   }
+}
+
+/** As much of the text as fits, in whole characters. */
+function closeReason(text: string): string {
+  let end = Math.min(text.length, LONGEST_REASON);
+  while (Buffer.byteLength(text.slice(0, end)) > LONGEST_REASON) end--;
+  return text.slice(0, end);
+}
+
+/** Before the first byte of the body. @throws PodwireError BODY_TOO_LARGE */
+function refuseLength(header: string): void {
+  if (Number(header) > MOST_BODY) throw tooLarge();
 }
 
 /** Must be called at once: the data handler is only good in the request's own turn. */
@@ -197,7 +335,8 @@ function readBody(response: HttpResponse, done: (text: string | PodwireError) =>
     size += chunk.byteLength;
     if (size > MOST_BODY) {
       refused = true;
-      done(new PodwireError('BODY_TOO_LARGE', `the body is larger than ${MOST_BODY} bytes`));
+      chunks.length = 0;
+      done(tooLarge());
       return;
     }
     chunks.push(Buffer.from(new Uint8Array(chunk))); // copied: the chunk is gone after this turn
@@ -205,48 +344,14 @@ function readBody(response: HttpResponse, done: (text: string | PodwireError) =>
   });
 }
 
+function tooLarge(): PodwireError {
+  return new PodwireError('BODY_TOO_LARGE', `the body is larger than ${MOST_BODY} bytes`);
+}
+
+/** Who may not be here, or sends too much, is not listened to any further. */
 function write(response: HttpResponse, { status = 200, headers = {}, body }: Reply): void {
   response.writeStatus(STATUS_TEXT[status] ?? String(status));
   response.writeHeader('content-type', 'application/json');
   for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-  response.end(`${JSON.stringify(body)}\n`, status === 413);
-}
-
-/**
- * Makes the socket's directory, and makes sure that its path is free or a dead daemon's.
- * @throws PodwireError SOCKET_IN_USE, SOCKET_FAILED
- */
-export async function refuseLiveSocket(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > LONGEST_PATH) {
-    throw socketFailed(path, `its path is longer than the ${LONGEST_PATH} bytes that a socket may have`);
-  }
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (error) {
-    throw socketFailed(path, error instanceof Error ? error.message : String(error));
-  }
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found) return;
-  if (!found.isSocket()) throw socketFailed(path, 'the path is taken by a file that is no socket');
-  if (await isAnswered(path)) {
-    throw new PodwireError(
-      'SOCKET_IN_USE',
-      `${path}: another process answers there; stop it, or give --socket another path`,
-    );
-  }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
-
-function socketFailed(path: string, why: string): PodwireError {
-  return new PodwireError('SOCKET_FAILED', `API socket ${path}: ${why}`);
+  response.end(`${JSON.stringify(body)}\n`, status === 413 || status === 401);
 }

@@ -80,6 +80,8 @@ export class RemoteWatch {
       headers: this.context.headers(),
       handshakeTimeout: timeoutMs,
       perMessageDeflate: false,
+      // A message for each turn of the event loop, so that `open` has resolved before the first change is told.
+      allowSynchronousEvents: false,
       maxPayload: MOST_MESSAGE,
     });
     this.socket = socket;

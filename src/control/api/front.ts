@@ -1,0 +1,153 @@
+/**
+ * The API's front on TCP: accepts connections, ends TLS, and passes the bytes to the server's inner unix socket and
+ * back. The server there does HTTP; so there is one of it, and its limits hold for every way in.
+ *
+ * Why not uWebSockets.js itself: its TLS asks for client certificates but lets a client without one in, and it says
+ * of a port that cannot be had only that it cannot (docs/decisions/0027). Certificates are read again when their
+ * files change, for connections made from then on.
+ */
+import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { PodwireError } from '../errors.js';
+import type { ListenAddress, TlsFiles } from '../listen-options.js';
+import { type Logger, RepeatedLog } from '../logger.js';
+import { credentialPaths, loadCredentials } from './credentials.js';
+import { FileSignature } from './file-signature.js';
+
+/** A node takes a watch and a few requests at a time; more would take descriptors that pods need. */
+const MOST_CONNECTIONS = 4096;
+const HANDSHAKE_TIMEOUT = 10_000;
+/** A client that takes nothing of what waits for it for so long (ms) is disconnected. */
+const STUCK_AFTER = 20_000;
+/** What a client still sends after its answer is thrown away for so long (ms), so that it can read the answer. */
+const LINGER = 1000;
+
+export interface FrontOptions {
+  readonly address: ListenAddress;
+  /** Plain TCP without it; with a `ca`, clients must have a certificate of it. */
+  readonly tls?: TlsFiles;
+  /** Path of the unix socket to pass bytes to. */
+  readonly inner: string;
+  readonly log: Logger;
+  /** Default 4096. */
+  readonly mostConnections?: number;
+}
+
+export class Front {
+  private readonly open = new Set<Socket>();
+
+  private constructor(
+    private readonly server: Server,
+    /** Where it listens; the port is given where 0 was asked for. */
+    readonly port: number,
+  ) {}
+
+  /** @throws PodwireError TLS_FAILED, LISTEN_FAILED */
+  static async listen(options: FrontOptions): Promise<Front> {
+    const server = options.tls
+      ? tlsServer(options.tls, options.log)
+      : createTcpServer({ allowHalfOpen: true });
+    server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
+    const port = await listening(server, options.address);
+    const front = new Front(server, port);
+    const log = new RepeatedLog(options.log);
+    server.on('drop', () =>
+      log.warn('drop', { most: server.maxConnections }, 'too many connections to the API'),
+    );
+    server.on('error', (error) => log.warn('error', { error: error.message }, 'the API cannot accept'));
+    server.on(options.tls ? 'secureConnection' : 'connection', (outer: Socket) => {
+      front.open.add(outer);
+      outer.once('close', () => front.open.delete(outer));
+      join(outer, connect({ path: options.inner, allowHalfOpen: true }));
+    });
+    return front;
+  }
+
+  stopAccepting(): void {
+    this.server.close();
+  }
+
+  close(): void {
+    this.server.close();
+    for (const socket of this.open) socket.destroy();
+  }
+}
+
+function tlsServer(files: TlsFiles, log: Logger): TlsServer {
+  const server = createTlsServer({
+    ...loadCredentials(files),
+    requestCert: files.ca !== undefined,
+    rejectUnauthorized: files.ca !== undefined,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    allowHalfOpen: true,
+  });
+  const refusals = new RepeatedLog(log);
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET') return; // whoever only looked whether the port is open
+    refusals.warn('tls', { client: socket.remoteAddress, error: error.message }, 'TLS client refused');
+  });
+  renewWhenChanged(server, files, log);
+  return server;
+}
+
+/** The files are looked at when somebody connects. */
+function renewWhenChanged(server: TlsServer, files: TlsFiles, log: Logger): void {
+  const signature = new FileSignature(credentialPaths(files));
+  server.on('connection', () => {
+    if (!signature.hasChanged()) return;
+    try {
+      server.setSecureContext(loadCredentials(files));
+      log.info('certificates read again');
+    } catch (error) {
+      log.warn({ error: String(error) }, 'certificates not read again: the last ones stay in force');
+    }
+  });
+}
+
+function listening(server: Server, { host, port }: ListenAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'another program listens there' : error.message;
+      reject(new PodwireError('LISTEN_FAILED', `--listen ${host} port ${port}: ${why}`, '--listen', error));
+    });
+    server.listen({ host, port, exclusive: true }, () => {
+      server.removeAllListeners('error');
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}
+
+/** Passes bytes both ways, no faster than they are taken, until one side is done. */
+function join(outer: Socket, inner: Socket): void {
+  outer.setNoDelay(true);
+  inner.pipe(outer, { end: false });
+  outer.on('data', (chunk: Buffer) => {
+    outer.pause();
+    afterNextPoll(() => {
+      if (inner.writable) inner.write(chunk, () => outer.resume());
+      else outer.resume(); // thrown away: closing with unread input would reset the connection, answer and all
+    });
+  });
+  outer.once('end', () => inner.end());
+  outer.setTimeout(STUCK_AFTER, () => {
+    if (outer.writableLength > 0) outer.destroy();
+  });
+  const finish = (): void => {
+    outer.end(() => setTimeout(() => outer.destroy(), LINGER).unref());
+  };
+  inner.once('end', finish);
+  inner.once('close', finish);
+  inner.on('error', () => {}); // `close` follows
+  outer.on('error', () => {});
+  outer.once('close', () => inner.destroy());
+}
+
+/**
+ * The server closes after some answers (a body too large, a wrong token) without reading on. A write to a closed
+ * socket destroys it with what is still to be read from it; so the event loop looks for an answer before each write.
+ */
+function afterNextPoll(action: () => void): void {
+  setImmediate(() => setImmediate(action));
+}
