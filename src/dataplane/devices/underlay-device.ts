@@ -32,6 +32,7 @@ export class UnderlayDevice implements Device {
   readonly udpPort: number;
   private readonly context: DeviceContext;
   private readonly sources: number;
+  private readonly firstSource: number;
   private readonly depth: number;
   private readonly headers: number;
   private readonly onTooBig: (address: string) => void;
@@ -51,6 +52,7 @@ export class UnderlayDevice implements Device {
     this.udpPort = end.udpPort ?? 4789;
     this.name = end.name ?? `tunnel ${this.address}`;
     this.sources = end.sources ?? 16;
+    this.firstSource = end.firstSource ?? FIRST_SOURCE;
     this.batchSize = end.batchSize ?? DEVICE_BATCH;
     this.depth = end.depth ?? TX_QUEUE;
     this.onTooBig = end.onTooBig ?? (() => {});
@@ -113,7 +115,7 @@ export class UnderlayDevice implements Device {
     this.underlay.take({
       from: this.address,
       to,
-      fromPort: FIRST_SOURCE + ((pool.info[slot] >>> 0) % this.sources),
+      fromPort: this.firstSource + ((pool.info[slot] >>> 0) % this.sources),
       toPort: pool.remotePort[slot],
       bytes: pool.bytes.slice(at, at + length),
       gsoSize,

@@ -61,6 +61,8 @@ export interface UnderlayEnd {
   readonly name?: string;
   /** Source ports among which a flow's hash chooses; 16 without it. */
   readonly sources?: number;
+  /** The first of them; 49152 without it. */
+  readonly firstSource?: number;
   readonly batchSize?: number;
   /** Messages that wait to be received; TX_QUEUE without it. */
   readonly depth?: number;
