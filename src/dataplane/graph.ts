@@ -2,15 +2,20 @@
  * The graph: every element, and what its outputs lead to. This file is the wiring; nothing registers itself.
  *
  *     parse ─► source-guard ─► attachment ─► classify ─┬─► arp-responder ─┬─► forward ─┬─► output
- *                                  │ direct            ├─► nd-responder ──┘            └─► flood
- *                                  ▼                   │
- *                               output                 └─► route-input ─► route-lookup ─► decrement-ttl
- *                                                                            │ local          │
- *                                           answers ─► route-lookup ◄── local ◄┐              ▼
- *                                                                        reassemble      next-hop
- *                                                                                             ▼
- *     ICMP errors (no route, expired, unknown neighbour, too big, …) ─► route-lookup      mtu-check ─► output
- *                                                                                             └─► fragment ─► output
+ *                                  │ direct            ├─► nd-responder ──┘      ▲     └─► flood ─► encapsulate
+ *                                  ▼                   │                         │
+ *                               output                 │    decapsulate ─────────┘ bridged
+ *                                                      │         ▼ routed
+ *                                                      │     clamp-mss
+ *                                                      ▼         ▼
+ *                                                     route-input ─► route-lookup ─► decrement-ttl
+ *                                                                      │ local            │
+ *                                     answers ─► route-lookup ◄── local ◄┐                ▼
+ *                                                                  reassemble         next-hop ─► clamp-mss
+ *                                                                                         ▼    to peers │
+ *     ICMP errors (no route, expired, unknown neighbour, …) ─► route-lookup           mtu-check ◄───────┘
+ *                                                                                         ├─► output
+ *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
  *
  * Elements run in the order of the list, so a batch usually passes in one sweep; what an error or an answer
  * sends back is done in a second one. It ends, since nothing that the switch made causes an error.
@@ -22,7 +27,9 @@ import { ArpResponder } from './elements/arp-responder.js';
 import { Attachment } from './elements/attachment.js';
 import { ClampMss } from './elements/clamp-mss.js';
 import { Classify } from './elements/classify.js';
+import { Decapsulate } from './elements/decapsulate.js';
 import { DecrementTtl } from './elements/decrement-ttl.js';
+import { Encapsulate } from './elements/encapsulate.js';
 import { Flood } from './elements/flood.js';
 import { Forward } from './elements/forward.js';
 import { Fragment } from './elements/fragment.js';
@@ -40,6 +47,8 @@ import { SourceGuard } from './elements/source-guard.js';
 import { IcmpLimiter } from './icmp-limiter.js';
 import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
+import { Bundler } from './tunnel/bundler.js';
+import { Joiner } from './tunnel/joiner.js';
 
 export interface Graph {
   /** In the order in which they run. */
@@ -59,6 +68,7 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const queue = (): Batch => new Batch(context.pool.capacity);
   const input = queue();
   const datagrams = queue();
+  const fromPeers = queue();
   const guard = queue();
   const attachment = queue();
   const classify = queue();
@@ -87,6 +97,16 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     protocolUnreachable: queue(),
   } satisfies Record<keyof typeof ICMP_ERRORS, Batch>;
 
+  const { pool, checksum, counters } = context;
+  const fromTunnel: Element[] = [
+    new Decapsulate(
+      context,
+      datagrams,
+      { routed: fromPeers, bridged: forward },
+      new Joiner(pool, checksum, counters),
+    ),
+    new ClampMss(context, fromPeers, routed),
+  ];
   const layer2: Element[] = [
     new Parse(context, input, guard),
     new SourceGuard(context, guard, attachment),
@@ -131,9 +151,12 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
     (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
   );
-  const last = new Output(context, output, egress, tunnel);
+  const out: Element[] = [
+    new Output(context, output, egress, tunnel),
+    new Encapsulate(context, tunnel, egress, new Bundler(pool, checksum, counters, segmenter), seed),
+  ];
   return {
-    elements: [...layer2, ...layer3, ...toSwitch, ...errorElements, last],
+    elements: [...fromTunnel, ...layer2, ...layer3, ...toSwitch, ...errorElements, ...out],
     input,
     datagrams,
     reassemble,

@@ -10,7 +10,9 @@ import { Counters } from '../../src/dataplane/counters.js';
 import { Context, type Element } from '../../src/dataplane/element.js';
 import { ArpResponder } from '../../src/dataplane/elements/arp-responder.js';
 import { Attachment } from '../../src/dataplane/elements/attachment.js';
+import { ClampMss } from '../../src/dataplane/elements/clamp-mss.js';
 import { Classify } from '../../src/dataplane/elements/classify.js';
+import { Decapsulate } from '../../src/dataplane/elements/decapsulate.js';
 import { DecrementTtl } from '../../src/dataplane/elements/decrement-ttl.js';
 import { Forward } from '../../src/dataplane/elements/forward.js';
 import { MtuCheck } from '../../src/dataplane/elements/mtu-check.js';
@@ -23,12 +25,14 @@ import { Learned } from '../../src/dataplane/learned.js';
 import { checkDiscovery } from '../../src/dataplane/neighbour-discovery.js';
 import { PacketPool } from '../../src/dataplane/pool.js';
 import { Segmenter } from '../../src/dataplane/segmenter.js';
+import { mappedWords } from '../../src/dataplane/tables/peer-table.js';
 import { compileTables, Tables } from '../../src/dataplane/tables.js';
 import { isTransportSound } from '../../src/dataplane/transport-checksum.js';
+import { parseIp } from '../../src/wire/address.js';
 import { wasmChecksum } from '../../src/wire/checksum-kernel.js';
 import { type FuzzPacket, fuzzPackets, goldenInputs } from '../support/fuzz-packets.js';
 import { FUZZ_TIMEOUT, fuzz } from '../support/fuzz-run.js';
-import { FUZZ_PORTS, fuzzSnapshot } from '../support/fuzz-world.js';
+import { FUZZ_PEERS, FUZZ_PORTS, FUZZ_TUNNEL, fuzzSnapshot } from '../support/fuzz-world.js';
 
 const golden = await goldenInputs();
 
@@ -39,6 +43,7 @@ class LastPacket {
   private readonly batches: Batch[] = [];
   private readonly discovery = this.batch();
   private readonly local = this.batch();
+  private readonly datagrams = this.batch();
   private readonly done = this.batch();
   private readonly segmenter: Segmenter;
 
@@ -53,18 +58,21 @@ class LastPacket {
   }
 
   /** Takes the packet as far as it goes, and gives its slot back. */
-  run({ port, bytes, facts }: FuzzPacket): void {
-    const { pool, elements } = this;
+  run({ port, bytes, facts, remote }: FuzzPacket): void {
+    const { pool, elements, datagrams } = this;
+    const isDatagram = port === FUZZ_TUNNEL;
     const slot = pool.take();
     pool.at[slot] = pool.bytes.length - bytes.length;
     pool.bytes.set(bytes, pool.at[slot]);
     pool.reset(slot, bytes.length, port);
     pool.flags[slot] = facts.flags;
     pool.gsoType[slot] = facts.gsoType;
-    pool.gsoSize[slot] = facts.gsoSize;
+    pool.gsoSize[slot] = isDatagram ? 0 : facts.gsoSize;
+    const [address] = (remote ?? FUZZ_PEERS[0]).split(' ');
+    pool.remote.set(mappedWords(parseIp(address)), slot * 4);
     pool.checksumStart[slot] = facts.checksumStart;
     pool.checksumOffset[slot] = facts.checksumOffset;
-    elements[0].input.push(slot);
+    (isDatagram ? datagrams : elements[1].input).push(slot);
     for (const element of elements) {
       element.process(element.input);
       element.input.clear();
@@ -93,18 +101,24 @@ class LastPacket {
   private wire(): Element[] {
     const { context, discovery, local, done } = this;
     const [input, guard, attachment, classify, arp, forward] = Array.from({ length: 6 }, () => this.batch());
-    const [route, lookup, ttl, nextHop, mtu] = Array.from({ length: 5 }, () => this.batch());
+    const [route, lookup, ttl, nextHop, mtu, fromPeer, toPeer] = Array.from({ length: 7 }, () =>
+      this.batch(),
+    );
+    const whole = { split: (slot: number) => this.pool.release(slot) };
     return [
+      new Decapsulate(context, this.datagrams, { routed: fromPeer, bridged: forward }, whole),
       new Parse(context, input, guard),
       new SourceGuard(context, guard, attachment),
       new Attachment(context, attachment, { domain: classify, direct: done }),
       new Classify(context, classify, { arp, discovery, route, forward }),
       new ArpResponder(context, arp, { answer: done, forward }),
       new Forward(context, forward, { known: done, flood: done }),
+      new ClampMss(context, fromPeer, route),
       new RouteInput(context, route, { ok: lookup, local }),
       new RouteLookup(context, lookup, { forward: ttl, local, noRoute: done, unreachable: done }),
       new DecrementTtl(context, ttl, { ok: nextHop, expired: done }),
-      new NextHop(context, nextHop, { ok: mtu, peer: mtu, unknown: done }),
+      new NextHop(context, nextHop, { ok: mtu, peer: toPeer, unknown: done }),
+      new ClampMss(context, toPeer, mtu),
       new MtuCheck(context, mtu, { ok: done, fragment: done, tooBig: done }),
     ];
   }

@@ -17,7 +17,7 @@ function run(golden: GoldenCase, checksum: typeof wasmChecksum): EngineHarness {
   for (const { now, inputs } of golden.steps) {
     harness.now = now;
     for (const [port, packets] of inputs) {
-      for (const { bytes, facts } of packets) harness.inject(port, bytes, facts);
+      for (const { bytes, facts, remote } of packets) harness.inject(port, bytes, facts, remote);
     }
     harness.run();
   }
@@ -27,7 +27,10 @@ function run(golden: GoldenCase, checksum: typeof wasmChecksum): EngineHarness {
 function sentBy(harness: EngineHarness): Map<number, GoldenPacket[]> {
   const ports = [...harness.devices.keys()];
   return new Map(
-    ports.map((port) => [port, harness.take(port).map(({ bytes, ...facts }) => ({ bytes, facts }))]),
+    ports.map((port) => [
+      port,
+      harness.take(port).map(({ bytes, remote, ...facts }) => ({ bytes, facts, remote })),
+    ]),
   );
 }
 

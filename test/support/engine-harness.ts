@@ -11,6 +11,7 @@ import { Engine, type EngineOptions } from '../../src/dataplane/engine.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import { wasmChecksum } from '../../src/wire/checksum-kernel.js';
+import { DatagramDevice } from './datagram-device.js';
 
 export const ALL_OFFLOADS = OFFLOAD.CHECKSUM | OFFLOAD.TSO4 | OFFLOAD.TSO6 | OFFLOAD.USO;
 
@@ -22,9 +23,18 @@ export interface HarnessOptions {
   readonly checksum?: EngineOptions['checksum'];
 }
 
+/** What a port was given to send; of a datagram, where to. */
+export interface HarnessPacket extends TakenPacket {
+  readonly remote?: string;
+}
+
+function firstPeer({ peers = [] }: Snapshot): string {
+  return `${peers[0]?.address ?? '::'} ${peers[0]?.port ?? 0}`;
+}
+
 export class EngineHarness {
   readonly engine: Engine;
-  readonly devices = new Map<number, InMemoryDevice>();
+  readonly devices = new Map<number, InMemoryDevice | DatagramDevice>();
   now = 1000;
 
   constructor(
@@ -35,15 +45,21 @@ export class EngineHarness {
     this.engine = new Engine({ slots, seed: 7, checksum });
     for (const { id, name, mtu } of snapshot.ports) {
       const offloads = options.offloads?.[id] ?? 0;
-      const device = new InMemoryDevice({ context: this.engine, port: id, name, mtu, offloads });
+      const device =
+        id === snapshot.tunnel?.port
+          ? new DatagramDevice(this.engine, id, name, mtu, firstPeer(snapshot))
+          : new InMemoryDevice({ context: this.engine, port: id, name, mtu, offloads });
       this.devices.set(id, device);
       this.engine.attach(device);
     }
     this.engine.swap(compileTables(snapshot));
   }
 
-  inject(port: number, bytes: Uint8Array, facts?: Partial<OffloadFacts>): void {
-    this.device(port).inject(bytes, facts);
+  /** `remote`: where a datagram comes from; without it, from the first peer. */
+  inject(port: number, bytes: Uint8Array, facts?: Partial<OffloadFacts>, remote?: string): void {
+    const device = this.device(port);
+    if (device instanceof DatagramDevice) device.inject(bytes, facts, remote);
+    else device.inject(bytes, facts);
   }
 
   /** Runs cycles until every injected packet has been received. */
@@ -55,7 +71,7 @@ export class EngineHarness {
     } while (devices.some((device) => device.waiting > 0));
   }
 
-  take(port: number): TakenPacket[] {
+  take(port: number): HarnessPacket[] {
     return this.device(port).take();
   }
 
@@ -94,7 +110,7 @@ export class EngineHarness {
     expect(this.engine.pool.free + held).toBe(this.engine.pool.capacity);
   }
 
-  private device(port: number): InMemoryDevice {
+  private device(port: number): InMemoryDevice | DatagramDevice {
     const device = this.devices.get(port);
     if (device === undefined) throw new Error(`no port ${port} in the snapshot`);
     return device;

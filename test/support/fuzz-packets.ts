@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { MAX_FRAME } from '../../src/dataplane/constants.js';
 import type { OffloadFacts } from '../../src/dataplane/devices/memory.js';
+import { fuzzDatagrams } from './fuzz-datagrams.js';
 import { type GoldenPacket, goldenNames, loadGolden } from './golden-case.js';
 import { repairChecksums } from './packet-repair.js';
 
@@ -105,8 +106,9 @@ function changed(golden: readonly FuzzPacket[], port: fc.Arbitrary<number>): fc.
     const packet = golden[index];
     const bytes = mutations.reduce(mutate, packet.bytes).slice(0, MAX_FRAME + 1);
     const isFinished = (facts ?? packet.facts).flags === 0;
-    if (isRepaired && isFinished && mutations.length > 0) repairChecksums(bytes);
-    return { port: otherPort ?? packet.port, bytes, facts: facts ?? packet.facts };
+    const inner = packet.remote === undefined ? bytes : bytes.subarray(Math.min(8, bytes.length));
+    if (isRepaired && isFinished && mutations.length > 0) repairChecksums(inner);
+    return { ...packet, port: otherPort ?? packet.port, bytes, facts: facts ?? packet.facts };
   });
 }
 
@@ -130,7 +132,12 @@ export function fuzzPackets(
   golden: readonly FuzzPacket[],
   port: fc.Arbitrary<number>,
 ): fc.Arbitrary<FuzzPacket> {
-  return fc.oneof({ weight: 6, arbitrary: changed(golden, port) }, { weight: 1, arbitrary: noise(port) });
+  const frames = changed(golden, port);
+  return fc.oneof(
+    { weight: 6, arbitrary: frames },
+    { weight: 1, arbitrary: noise(port) },
+    { weight: 1, arbitrary: fuzzDatagrams(frames) },
+  );
 }
 
 export function fuzzCases(golden: readonly FuzzPacket[], port: fc.Arbitrary<number>): fc.Arbitrary<FuzzCase> {

@@ -60,7 +60,7 @@ export class FuzzSwitch {
       this.isLarge = !this.isLarge;
       harness.engine.swap(this.isLarge ? WHOLE : SMALL);
     }
-    for (const { port, bytes, facts } of round.packets) harness.inject(port, bytes, facts);
+    for (const { port, bytes, facts, remote } of round.packets) harness.inject(port, bytes, facts, remote);
     harness.run();
     return new Map([...harness.devices].map(([port, device]) => [port, device.take()]));
   }

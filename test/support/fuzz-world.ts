@@ -4,13 +4,26 @@
  *
  *     domain 1   ports 1 2 3   guarded; all offloads, all, none
  *     domain 2   ports 4 5     4 guarded, MTU 1280; 5 unguarded, all offloads, default route: learning
- *     domain 3   ports 8 9     no address of the switch; 8 guarded, 9 unguarded; learning
+ *     domain 3   ports 8 9     no address of the switch; 8 guarded, 9 unguarded; learning; VNI 77 to both peers
  *     pair       ports 6 7     6 guarded, 7 not
+ *     tunnel     port 10       VNI 1 in domain 9; peers 1, over IPv4, and 2, over IPv6
  */
-import type { DomainSpec, PortSpec, Snapshot } from '../../src/dataplane/snapshot.js';
+import type {
+  DomainSpec,
+  NeighbourSpec,
+  PeerSpec,
+  PortSpec,
+  RouteSpec,
+  Snapshot,
+} from '../../src/dataplane/snapshot.js';
 import { ALL_OFFLOADS } from './engine-harness.js';
 
-export const FUZZ_PORTS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
+export const FUZZ_PORTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
+
+/** The tunnel's port, the networks in it, and where peers 1 and 2 are. */
+export const FUZZ_TUNNEL = 10;
+export const FUZZ_VNIS = [1, 77] as const;
+export const FUZZ_PEERS = ['192.168.77.2 4789', 'fd77::3 8472'] as const;
 
 /** Offloads by port. */
 export const FUZZ_OFFLOADS: Readonly<Record<number, number>> = {
@@ -60,10 +73,42 @@ const PAIR: readonly PortSpec[] = [
   port(7, 4, { attachment: { kind: 'direct', peer: 6 }, guard: false, mtu: 1400 }),
 ];
 
-/** `isLarge` false: the same without domain 3, and with port 3 in domain 2: what a changed intent leads to. */
+const TUNNEL = port(FUZZ_TUNNEL, 9, {
+  mac: '02:00:00:00:ff:09',
+  addresses: [],
+  attachment: { kind: 'tunnel', domain: 9 },
+  guard: false,
+});
+
+function peer(id: number, mtu: number): PeerSpec {
+  const [address, udp] = FUZZ_PEERS[id - 1].split(' ');
+  const prefixes = [`10.2${id}.0.0/24`, `fd00:2${id}::/64`];
+  return { id, name: `node${id}`, address, port: Number(udp), mac: `02:00:00:00:fe:0${id}`, prefixes, mtu };
+}
+
+function peerRoutes({ id, prefixes }: PeerSpec): RouteSpec[] {
+  return prefixes.map((prefix) => ({ table: 0, prefix, kind: 'peer', peer: id }));
+}
+
+/** Pods of domain 3 that are behind a peer. */
+function behindPeers(): NeighbourSpec[] {
+  const pods = [
+    [5, 1],
+    [6, 1],
+    [7, 2],
+  ];
+  return pods.flatMap(([pod, peer]) =>
+    port(pod, 3).addresses.map((address) => ({ domain: 3, address, mac: `02:00:00:00:00:0${pod}`, peer })),
+  );
+}
+
+/**
+ * `isLarge` false: the same without domain 3 and peer 2, and with port 3 in domain 2: what a changed intent leads to.
+ */
 export function fuzzSnapshot(isLarge: boolean): Snapshot {
-  const ports = [...MEMBERS, ...PAIR]
-    .filter(({ id }) => isLarge || id < 8)
+  const peers = isLarge ? [peer(1, 1450), peer(2, 1400)] : [peer(1, 1300)];
+  const ports = [...MEMBERS, ...PAIR, TUNNEL]
+    .filter(({ id }) => isLarge || id < 8 || id === FUZZ_TUNNEL)
     .map((spec) => {
       const isMoved = !isLarge && spec.id === 3;
       return isMoved ? { ...port(3, 2), addresses: ['10.2.0.33', 'fd00:2::33'] } : spec;
@@ -71,9 +116,17 @@ export function fuzzSnapshot(isLarge: boolean): Snapshot {
   return {
     generation: isLarge ? 1 : 2,
     ports,
-    domains: [domain(1, true, false), domain(2, true, true), ...(isLarge ? [domain(3, false, true)] : [])],
+    domains: [
+      domain(1, true, false),
+      domain(2, true, true),
+      { ...domain(9, true, false), vni: 1 },
+      ...(isLarge ? [{ ...domain(3, false, true), vni: 77, peers: [1, 2] }] : []),
+    ],
+    tunnel: { port: FUZZ_TUNNEL, domain: 9 },
+    peers,
     routes: [
-      ...[1, 2].flatMap((id) => [
+      ...peers.flatMap(peerRoutes),
+      ...[1, 2, 9].flatMap((id) => [
         { table: 0, prefix: `10.${id}.0.0/24`, kind: 'connected' as const, domain: id },
         { table: 0, prefix: `fd00:${id}::/64`, kind: 'connected' as const, domain: id },
         { table: 0, prefix: `10.${id}.0.1/32`, kind: 'local' as const },
@@ -84,10 +137,13 @@ export function fuzzSnapshot(isLarge: boolean): Snapshot {
       { table: 0, prefix: '2001:db8::/32', kind: 'port', port: 5 },
       { table: 0, prefix: '0.0.0.0/0', kind: 'port', port: 5 },
     ],
-    neighbours: ports.flatMap(({ id, mac, addresses, attachment }) =>
-      attachment.kind === 'domain'
-        ? addresses.map((address) => ({ domain: attachment.domain, address, mac, port: id }))
-        : [],
-    ),
+    neighbours: [
+      ...ports.flatMap(({ id, mac, addresses, attachment }) =>
+        attachment.kind === 'domain'
+          ? addresses.map((address) => ({ domain: attachment.domain, address, mac, port: id }))
+          : [],
+      ),
+      ...(isLarge ? behindPeers() : []),
+    ],
   };
 }

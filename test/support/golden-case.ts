@@ -5,6 +5,9 @@
  *     in/<step>-<port>.pcap  what the port's device receives; .json beside it: offload facts
  *     out/<port>.pcap        what the port's device is given to send; .json beside it: offload facts
  *     counters.json         totals, drops by port and reason, and what is still held
+ *
+ * The tunnel's port carries datagrams: its captures show them in their outer headers, and the .json beside says how
+ * many lie in each slot.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +16,7 @@ import type { OffloadFacts } from '../../src/dataplane/devices/memory.js';
 import { PACKET } from '../../src/dataplane/pool.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
 import { GSO } from '../../src/wire/virtio-net.js';
+import { datagramsOf, type Side } from './golden-datagrams.js';
 import { readPcap } from './pcap.js';
 
 export const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
@@ -21,6 +25,8 @@ export const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
 export interface GoldenPacket {
   readonly bytes: Uint8Array;
   readonly facts: OffloadFacts;
+  /** Of a datagram: underlay address and UDP port of the other end, `192.168.77.2 4789`. */
+  readonly remote?: string;
 }
 
 export interface GoldenStep {
@@ -74,6 +80,7 @@ export function goldenNames(): string[] {
 export async function loadGolden(name: string): Promise<GoldenCase> {
   const folder = join(FIXTURES, name);
   const { offloads, steps, ...snapshot } = readJson<StateFile>(join(folder, 'state.json'));
+  const tunnel = snapshot.tunnel?.port;
   return {
     name,
     snapshot,
@@ -81,24 +88,33 @@ export async function loadGolden(name: string): Promise<GoldenCase> {
       Object.entries(offloads).map(([port, names]) => [port, bits(OFFLOAD, names)]),
     ),
     steps: await Promise.all(
-      steps.map(async ({ now }, i) => ({ now, inputs: await readPorts(join(folder, 'in'), `${i + 1}-`) })),
+      steps.map(async ({ now }, i) => ({
+        now,
+        inputs: await readPorts(join(folder, 'in'), `${i + 1}-`, 'source', tunnel),
+      })),
     ),
-    outputs: await readPorts(join(folder, 'out'), ''),
+    outputs: await readPorts(join(folder, 'out'), '', 'destination', tunnel),
     counters: readJson(join(folder, 'counters.json')),
   };
 }
 
 /** The captures named `<prefix><port>.pcap`, in the order of port numbers. */
-async function readPorts(folder: string, prefix: string): Promise<Map<number, GoldenPacket[]>> {
+async function readPorts(
+  folder: string,
+  prefix: string,
+  side: Side,
+  tunnel: number | undefined,
+): Promise<Map<number, GoldenPacket[]>> {
   const ports = existsSync(folder)
     ? readdirSync(folder)
         .filter((file) => file.startsWith(prefix) && file.endsWith('.pcap'))
         .map((file) => Number(file.slice(prefix.length, -'.pcap'.length)))
         .sort((a, b) => a - b)
     : [];
-  const packets = ports.map(
-    async (port) => [port, await readPackets(join(folder, `${prefix}${port}`))] as const,
-  );
+  const packets = ports.map(async (port) => {
+    const path = join(folder, `${prefix}${port}`);
+    return [port, await (port === tunnel ? readDatagrams(path, side) : readPackets(path))] as const;
+  });
   return new Map(await Promise.all(packets));
 }
 
@@ -106,6 +122,16 @@ async function readPackets(path: string): Promise<GoldenPacket[]> {
   const frames = await readPcap(`${path}.pcap`);
   const facts = existsSync(`${path}.json`) ? readJson<FactsEntry[]>(`${path}.json`) : [];
   return frames.map((bytes, i) => ({ bytes, facts: toFacts(facts[i] ?? NO_FACTS) }));
+}
+
+async function readDatagrams(path: string, side: Side): Promise<GoldenPacket[]> {
+  const frames = await readPcap(`${path}.pcap`);
+  const slots = existsSync(`${path}.json`) ? readJson<{ datagrams: number }[]>(`${path}.json`) : [];
+  return datagramsOf(
+    frames,
+    slots.map(({ datagrams }) => datagrams),
+    side,
+  );
 }
 
 function toFacts(entry: FactsEntry): OffloadFacts {

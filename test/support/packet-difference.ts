@@ -40,11 +40,12 @@ function describe(packet: GoldenPacket | undefined): string[] {
   return [`${packet.bytes.length} bytes, ${factsText(packet)}`, ...hexDump(packet.bytes)];
 }
 
-function factsText({ facts }: GoldenPacket): string {
+function factsText({ facts, remote }: GoldenPacket): string {
   const flags = facts.flags & LINK_FLAGS;
   const isPartial = (flags & PACKET.PARTIAL_CHECKSUM) !== 0;
   const checksum = isPartial ? `${facts.checksumStart}+${facts.checksumOffset}` : 'none';
-  return `flags ${flags}, checksum ${checksum}, gso ${facts.gsoType}/${facts.gsoSize}`;
+  const end = remote === undefined ? '' : `, remote ${remote}`;
+  return `flags ${flags}, checksum ${checksum}, gso ${facts.gsoType}/${facts.gsoSize}${end}`;
 }
 
 function hexDump(bytes: Uint8Array): string[] {
