@@ -1,21 +1,30 @@
 /** GET /v1/watch: changes of the store as events about resources. */
-import { invalid } from '../errors.js';
+import { invalid, PodwireError } from '../errors.js';
 import type { Pods } from '../pods.js';
 import { NETWORKS, PODS, type PodRecord } from '../records.js';
 import type { Change, Json, Store, Watch } from '../store/store.js';
-import type { Network, Resource, WatchEvent } from './types.js';
+import type { Network, Node, Resource, WatchEvent } from './types.js';
 
 /** @returns undefined where the parameter is not given. @throws PodwireError INVALID */
-export function parseRevision(text: string | null): number | undefined {
+export function parseRevision(text: string | null, name = 'revision'): number | undefined {
   if (text === null) return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw invalid('revision', `'${text}' is not a revision`);
+  throw invalid(name, `'${text}' is not a revision`);
+}
+
+/** The node that a key of the store holds; undefined for another key. */
+export type NodeReader = (key: string, value: Json, revision: number) => Node | undefined;
+
+/** A WebSocket's path, asked without an upgrade. */
+export function refusePlain(): never {
+  throw new PodwireError('INVALID', 'this path is a WebSocket: send an upgrade request');
 }
 
 /** @throws PodwireError REVISION_TOO_OLD, INVALID where the revision is in the future */
 export async function watchResources(
   store: Store,
   pods: Pods,
+  nodes: NodeReader,
   after: number | undefined,
   send: (event: WatchEvent) => void,
 ): Promise<Watch> {
@@ -27,15 +36,15 @@ export async function watchResources(
     prefix: '',
     after: after ?? revision,
     onChange: (change) => {
-      const event = eventOf(change, pods);
+      const event = eventOf(change, pods, nodes);
       if (event) send(event);
     },
   });
 }
 
-function eventOf(change: Change, pods: Pods): WatchEvent | undefined {
+function eventOf(change: Change, pods: Pods, nodes: NodeReader): WatchEvent | undefined {
   const { key, revision, value, previous } = change;
-  const object = resourceOf(key, value ?? previous, revision, pods);
+  const object = resourceOf(key, value ?? previous, revision, pods, nodes);
   if (!object) return undefined;
   const type = value === undefined ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED';
   return { type, revision, object };
@@ -46,10 +55,13 @@ function resourceOf(
   value: Json | undefined,
   revision: number,
   pods: Pods,
+  nodes: NodeReader,
 ): Resource | undefined {
   if (key.startsWith(PODS))
     return pods.viewOf(key.slice(PODS.length), value as unknown as PodRecord, revision);
-  if (!key.startsWith(NETWORKS)) return undefined;
-  const network = value as unknown as Network;
-  return { ...network, metadata: { ...network.metadata, resourceVersion: String(revision) } };
+  if (key.startsWith(NETWORKS)) {
+    const network = value as unknown as Network;
+    return { ...network, metadata: { ...network.metadata, resourceVersion: String(revision) } };
+  }
+  return value === undefined ? undefined : nodes(key, value, revision);
 }
