@@ -1,13 +1,19 @@
 /**
- * The API's client: HTTP/1.1 over the daemon's unix socket, with node:http alone. One connection for each
- * request; an answer that is an error becomes an ApiError with the API's own code and message.
+ * The API's client: HTTP/1.1 over the daemon's unix socket, or over TCP to a daemon with --listen, with node:http
+ * and node:https alone. One connection for each request; an answer that is an error becomes an ApiError with the API's
+ * own code and message.
  */
-import { type IncomingMessage, request } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connectionProblem } from '../control/api/connection-problem.js';
+import type { Credentials } from '../control/api/credentials.js';
 import type { ErrorAnswer } from '../control/api/types.js';
 import { ApiError, CliError, failure } from './errors.js';
 
 /** Attaching runs iproute2 and waits for the dataplane; nothing takes nearly as long as this. */
 const ANSWER_TIMEOUT_MS = 60_000;
+/** For a TCP connection to a daemon elsewhere. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
@@ -18,22 +24,35 @@ export interface Answer<T> {
   readonly body: T;
 }
 
+/** A daemon that listens on TCP. */
+export interface Server {
+  /** `https://10.0.0.1:7443`. */
+  readonly url: string;
+  readonly token?: string;
+  readonly tls?: Credentials;
+}
+
 export class ApiClient {
-  /** @param socket path of the daemon's unix socket */
-  constructor(readonly socket: string) {}
+  /** Where the daemon is, for messages: a path or a URL. */
+  readonly #place: string;
+
+  /** @param target path of the daemon's unix socket, or where it listens on TCP */
+  constructor(readonly target: string | Server) {
+    this.#place = typeof target === 'string' ? target : target.url;
+  }
 
   async get<T>(path: string): Promise<T> {
     return (await this.send<T>('GET', path)).body;
   }
 
   /**
-   * Sends a request and returns the parsed JSON answer. Throws CliError: DAEMON_UNREACHABLE,
+   * Sends a request and returns the parsed JSON answer. Throws CliError: DAEMON_UNREACHABLE, TLS_FAILED,
    * SOCKET_FORBIDDEN, DAEMON_TIMEOUT, ANSWER_INVALID; and ApiError with the code of an error answered.
    */
   async send<T>(method: Method, path: string, body?: unknown): Promise<Answer<T>> {
     const message = await this.#exchange(method, path, body === undefined ? '' : JSON.stringify(body));
-    const text = await readAll(message, this.socket);
-    const answer = parse(text, this.socket);
+    const text = await this.#readAll(message);
+    const answer = parse(text, this.#place);
     const status = message.statusCode ?? 0;
     if (status >= 400) throw refusal(answer, status);
     return { status, headers: message.headers, body: answer as T };
@@ -41,41 +60,56 @@ export class ApiClient {
 
   #exchange(method: Method, path: string, body: string): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const call = request(
-        {
-          socketPath: this.socket,
-          method,
-          path,
-          agent: false,
-          timeout: ANSWER_TIMEOUT_MS,
-          headers: body === '' ? {} : { 'content-type': 'application/json' },
-        },
-        resolve,
-      );
-      call.on('timeout', () => call.destroy(timedOut(this.socket)));
-      call.on('error', (error) => reject(unreachable(error, this.socket)));
+      const headers = body === '' ? {} : { 'content-type': 'application/json' };
+      const options = { method, agent: false, timeout: ANSWER_TIMEOUT_MS, headers };
+      const call = this.#request(path, options, resolve);
+      call.on('timeout', () => call.destroy(timedOut(this.#place, ANSWER_TIMEOUT_MS)));
+      call.on('error', (error) => reject(this.#unreachable(error)));
       call.end(body);
     });
   }
-}
 
-async function readAll(message: IncomingMessage, socket: string): Promise<string> {
-  const parts: Buffer[] = [];
-  try {
-    for await (const part of message) parts.push(part as Buffer);
-  } catch (error) {
-    throw unreachable(error as Error, socket);
+  #request(path: string, options: RequestOptions, answered: (message: IncomingMessage) => void) {
+    if (typeof this.target === 'string') {
+      return httpRequest({ ...options, path, socketPath: this.target }, answered);
+    }
+    const { url, token, tls } = this.target;
+    const headers = { ...options.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    const request = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const call = request(`${url}${path}`, { ...options, ...tls, headers }, answered);
+    const timer = setTimeout(() => call.destroy(timedOut(url, CONNECT_TIMEOUT_MS)), CONNECT_TIMEOUT_MS);
+    const stop = () => clearTimeout(timer);
+    call.on('socket', (socket) => socket.once(url.startsWith('https:') ? 'secureConnect' : 'connect', stop));
+    call.on('close', stop);
+    return call;
   }
-  return Buffer.concat(parts).toString('utf8');
+
+  async #readAll(message: IncomingMessage): Promise<string> {
+    const parts: Buffer[] = [];
+    try {
+      for await (const part of message) parts.push(part as Buffer);
+    } catch (error) {
+      throw this.#unreachable(error as Error);
+    }
+    return Buffer.concat(parts).toString('utf8');
+  }
+
+  /** What a failed connection means to the user. */
+  #unreachable(error: NodeJS.ErrnoException): CliError {
+    if (error instanceof CliError) return error;
+    if (typeof this.target === 'string') return socketProblem(error, this.target);
+    const { kind, text } = connectionProblem(error, this.target.url);
+    return kind === 'tls' ? new CliError('TLS_FAILED', text) : failure('DAEMON_UNREACHABLE', text);
+  }
 }
 
-function parse(text: string, socket: string): unknown {
+function parse(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw failure(
       'ANSWER_INVALID',
-      `what answers on ${socket} is not podwire's API; is another program listening there?`,
+      `what answers on ${place} is not podwire's API; is another program listening there?`,
     );
   }
 }
@@ -87,16 +121,14 @@ function refusal(answer: unknown, status: number): CliError {
   return new ApiError(error.code, error.message);
 }
 
-function timedOut(socket: string): CliError {
+function timedOut(place: string, ms: number): CliError {
   return failure(
     'DAEMON_TIMEOUT',
-    `the daemon on ${socket} did not answer in ${ANSWER_TIMEOUT_MS / 1000} s; look at its log`,
+    `the daemon on ${place} did not answer in ${ms / 1000} s; look at its log`,
   );
 }
 
-/** What a failed connection means to the user. */
-function unreachable(error: NodeJS.ErrnoException, socket: string): CliError {
-  if (error instanceof CliError) return error;
+function socketProblem(error: NodeJS.ErrnoException, socket: string): CliError {
   switch (error.code) {
     case 'EACCES':
     case 'EPERM':

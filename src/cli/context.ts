@@ -7,23 +7,27 @@ import { stringify } from 'yaml';
 import { ApiClient } from './client.js';
 import { usage } from './errors.js';
 import { type Column, renderTable } from './output/table.js';
+import { type ServerFlags, serverOf } from './server.js';
 
 export const DEFAULT_SOCKET = '/run/podwire/podwire.sock';
 
 /** Ways to print what a command found. `wide` is the table with more columns. */
 export type OutputFormat = 'table' | 'json' | 'wide' | 'yaml';
 
-interface GlobalOptions {
+interface GlobalOptions extends ServerFlags {
   readonly socket?: string;
   readonly output?: string;
-  readonly server?: string;
-  readonly tokenFile?: string;
 }
 
 /** Adds the options that stand before or after any command. */
 export function addGlobalOptions(program: Command): void {
   program
     .option('--socket <PATH>', `the daemon's unix socket (PODWIRE_SOCKET; default: ${DEFAULT_SOCKET})`)
+    .option('--server <URL>', 'a daemon that listens on TCP, instead (PODWIRE_SERVER)')
+    .option('--token-file <FILE>', 'bearer token of the API on TCP (PODWIRE_TOKEN_FILE)')
+    .option('--tls-ca <FILE>', 'CA of certificates on TCP (PODWIRE_TLS_CA)')
+    .option('--tls-cert <FILE>', 'own certificate on TCP (PODWIRE_TLS_CERT)')
+    .option('--tls-key <FILE>', 'its private key (PODWIRE_TLS_KEY)')
     .option('-o, --output <FORMAT>', 'table or json; get and pods have wide and yaml too');
 }
 
@@ -34,8 +38,21 @@ export function socketPath(command: Command, env: NodeJS.ProcessEnv = process.en
   return given ?? (env.PODWIRE_SOCKET || DEFAULT_SOCKET);
 }
 
-export function clientFor(command: Command): ApiClient {
-  return new ApiClient(socketPath(command));
+/** A flag counts for more than the environment; --socket and --server exclude each other. */
+export function clientFor(command: Command, env: NodeJS.ProcessEnv = process.env): ApiClient {
+  const flags = command.optsWithGlobals<GlobalOptions>();
+  if (flags.socket !== undefined && flags.server !== undefined) {
+    throw usage('--socket and --server contradict each other');
+  }
+  const server = flags.socket === undefined ? serverOf(flags, env) : undefined;
+  return new ApiClient(server ?? socketPath(command, env));
+}
+
+/** For commands that talk to no daemon elsewhere. */
+export function refuseServer(command: Command): void {
+  if (command.optsWithGlobals<GlobalOptions>().server !== undefined) {
+    throw usage(`--server: ${command.name()} runs on this machine`);
+  }
 }
 
 /** The output format asked for, which must be one of `allowed`; the first of them is the default. */

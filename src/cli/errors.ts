@@ -8,10 +8,10 @@ import { asPodwireError, PodwireError } from '../control/errors.js';
 /** The command line's own codes with their meaning, in the order of docs/cli.md. */
 export const CLI_ERROR_CODES = {
   USAGE: 'the command line is wrong',
-  DAEMON_UNREACHABLE: 'no daemon answers on the socket',
+  DAEMON_UNREACHABLE: 'no daemon answers on the socket, or at --server',
   DAEMON_TIMEOUT: 'the daemon took the request but did not answer in time',
   SOCKET_FORBIDDEN: "this user may not use the daemon's socket",
-  ANSWER_INVALID: "what answers on the socket does not speak podwire's API",
+  ANSWER_INVALID: "what answers there does not speak podwire's API",
   FILE_UNREADABLE: 'a file named on the command line cannot be read',
   APPLY_FAILED: 'some documents of the file were refused; the lines before say which and why',
   PRIVILEGE: 'the command needs privileges that this process does not have',

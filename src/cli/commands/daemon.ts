@@ -5,16 +5,18 @@
  */
 import { Command } from 'commander';
 import { DAEMON_OPTIONS, type DaemonOptions, parseDaemonOptions } from '../../control/options.js';
-import { refuseOutputFormat } from '../context.js';
+import { refuseOutputFormat, refuseServer } from '../context.js';
 import { environmentName, mergeSettings, type Settings } from '../daemon-settings.js';
 import { asUsage, ExitStatus, errorLine } from '../errors.js';
 
 const NAMES = DAEMON_OPTIONS.map((option) => option.name);
+/** Options of every command. */
+const SHARED = ['socket', 'token-file', 'tls-cert', 'tls-key', 'tls-ca'];
 
 export function daemonCommand(): Command {
   const command = new Command('daemon').description('run the switch on this node');
   for (const { name, value, help, default: fallback } of DAEMON_OPTIONS) {
-    if (name === 'socket') continue; // one of the options of every command
+    if (SHARED.includes(name)) continue;
     command.option(`--${name} <${value}>`, fallback === undefined ? help : `${help} (default: ${fallback})`);
   }
   return command
@@ -26,6 +28,7 @@ export function daemonCommand(): Command {
     )
     .action(async (_options: unknown, self: Command) => {
       refuseOutputFormat(self);
+      refuseServer(self);
       await runDaemon(daemonOptions(self));
     });
 }

@@ -1,31 +1,48 @@
-/** `podwire demo`: shows on this machine, in namespaces of its own, that the switch does what it says. */
+/** `podwire demo`: shows on this machine, in namespaces of its own, that nodes and switches do what they say. */
 import { Command } from 'commander';
-import { print, printJson, refuseOutputFormat } from '../context.js';
-import { unsupportedFlag, usage } from '../errors.js';
+import { print, printJson, refuseOutputFormat, refuseServer } from '../context.js';
+import type { DemoOptions } from '../demo/run.js';
+import { usage } from '../errors.js';
 import { counted } from '../output/units.js';
 
 interface DemoFlags {
   readonly nodes?: string;
   readonly pods?: string;
   readonly io?: string;
+  readonly store?: string;
   readonly keep?: boolean;
   readonly clean?: boolean | string;
   readonly json?: boolean;
 }
 
 const IO_CHOICES = ['auto', 'uring', 'poll'];
+const STORES = ['embedded', 'etcd'] as const;
+
+/** A node alone has three, so that two are in one subnet and one in another. */
+const PODS_OF_ONE_NODE = 3;
+const PODS_OF_EACH_NODE = 2;
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('see it work: pods in namespaces of their own, every feature checked, all removed again')
-    .option('--nodes <N>', 'nodes; this version knows one (default: 1)')
-    .option('--pods <N>', 'pods (default: 3)')
+    .description(
+      'see it work: nodes and pods in namespaces of their own, every feature checked, all removed again',
+    )
+    .option('--nodes <N>', 'nodes; 1 shows what a switch does by itself (default: 2)')
+    .option(
+      '--pods <N>',
+      `pods of each node (default: ${PODS_OF_EACH_NODE}; of one node alone: ${PODS_OF_ONE_NODE})`,
+    )
     .option('--io <HOW>', 'packet I/O of the switch: auto, uring or poll (default: auto)')
+    .option(
+      '--store <WHERE>',
+      'cluster state: embedded, or etcd, which the demo then starts (default: embedded)',
+    )
     .option('--keep', 'leave it running afterwards, to look around')
     .option('--clean [ID]', 'remove what --keep, or a demo that was killed, has left')
     .option('--json', 'print one JSON object: ok, checks, figures')
     .action(async (flags: DemoFlags, self: Command) => {
       refuseOutputFormat(self);
+      refuseServer(self);
       if (self.optsWithGlobals().socket !== undefined)
         throw usage("--socket: the demo's daemon has one of its own");
       const { checkPrerequisites } = await import('../demo/prerequisites.js');
@@ -36,25 +53,30 @@ export function demoCommand(): Command {
     });
 }
 
-async function demoOptions(flags: DemoFlags) {
-  const { MAX_PODS } = await import('../demo/stage.js');
-  const { io = 'auto', pods = '3' } = flags;
-  const nodes = wholeNumber('--nodes', flags.nodes ?? '1', 1, Number.MAX_SAFE_INTEGER);
-  if (nodes > 1)
-    throw unsupportedFlag('--nodes', `this version of podwire runs on one node, not on ${nodes}`);
+async function demoOptions(flags: DemoFlags): Promise<DemoOptions> {
+  const { MAX_ALL_PODS, MAX_NODES, MAX_PODS } = await import('../demo/stage.js');
+  const { io = 'auto' } = flags;
+  const nodes = wholeNumber('--nodes', flags.nodes ?? '2', 1, MAX_NODES);
+  const usual = nodes === 1 ? PODS_OF_ONE_NODE : PODS_OF_EACH_NODE;
+  const pods = wholeNumber('--pods', flags.pods ?? String(usual), 2, MAX_PODS);
+  if (nodes * pods > MAX_ALL_PODS) {
+    throw usage(`--nodes ${nodes} --pods ${pods}: at most ${MAX_ALL_PODS} pods altogether`);
+  }
   if (!IO_CHOICES.includes(io)) throw usage(`--io ${io}: must be ${IO_CHOICES.join(', ')}`);
+  const store = STORES.find((choice) => choice === (flags.store ?? 'embedded'));
+  if (store === undefined) throw usage(`--store ${flags.store}: must be ${STORES.join(' or ')}`);
+  if (store === 'etcd' && nodes === 1) throw usage('--store etcd needs --nodes 2 or more');
   if (flags.clean && flags.keep) throw usage('--clean and --keep contradict each other');
-  return { pods: wholeNumber('--pods', pods, 2, MAX_PODS), io, keep: flags.keep ?? false };
+  return { nodes, pods, io, store, keep: flags.keep ?? false };
 }
 
 function wholeNumber(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw usage(`${flag} ${text}: must be a whole number ${range}`);
+  throw usage(`${flag} ${text}: must be a whole number from ${least} to ${most}`);
 }
 
-async function demonstrate(options: Awaited<ReturnType<typeof demoOptions>>, json: boolean): Promise<void> {
+async function demonstrate(options: DemoOptions, json: boolean): Promise<void> {
   const { demoFailure, runDemo } = await import('../demo/run.js');
   const { SILENT_VIEW, viewFor } = await import('../demo/view.js');
   const { demoJson, summary } = await import('../demo/summary.js');
