@@ -43,7 +43,8 @@ export interface TunnelSocketOptions {
 export interface TunnelSockets {
   readonly family: 4 | 6;
   readonly address: string;
-  readonly port: number;
+  /** The one that is received on. */
+  readonly udpPort: number;
   readonly receiveFd: number;
   readonly sendFds: readonly number[];
   /** The source port of each sender: all different. */
@@ -66,7 +67,7 @@ export function openTunnelSockets(options: TunnelSocketOptions): TunnelSockets {
     const { receiveFd, coalesces } = openReceiver(address, port, opened);
     const senders = openSenders(address, sources, opened);
     const family = socketAddress(address, port).family === AddressFamily.AF_INET ? 4 : 6;
-    return { family, address, port, receiveFd, coalesces, ...senders };
+    return { family, address, udpPort: port, receiveFd, coalesces, ...senders };
   } catch (error) {
     opened.forEach(closeFile);
     throw explain(error, address, port);

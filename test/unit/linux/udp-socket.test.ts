@@ -57,18 +57,18 @@ describe.each(families)('tunnel sockets at $address', ({ family, address, table 
     const sockets = await openAt(address);
     expect(sockets).toMatchObject({ family, address, coalesces: true });
     expect(new Set([...sockets.sendFds, sockets.receiveFd]).size).toBe(17);
-    expect(new Set([...sockets.sourcePorts, sockets.port]).size).toBe(17);
+    expect(new Set([...sockets.sourcePorts, sockets.udpPort]).size).toBe(17);
     for (const port of sockets.sourcePorts) {
       expect(port).toBeGreaterThanOrEqual(49_152);
       expect(port).toBeLessThanOrEqual(65_535);
     }
-    expect([...queued(table, [sockets.port, ...sockets.sourcePorts]).keys()]).toHaveLength(17);
+    expect([...queued(table, [sockets.udpPort, ...sockets.sourcePorts]).keys()]).toHaveLength(17);
   });
 
   it('let nothing pile up that comes to the senders', async () => {
     const sockets = await openAt(address, 2);
     const stranger = createSocket(family === 4 ? 'udp4' : 'udp6');
-    const ports = [...sockets.sourcePorts, sockets.port];
+    const ports = [...sockets.sourcePorts, sockets.udpPort];
     for (const port of ports) {
       for (let i = 0; i < 20; i++) {
         await new Promise((sent) => stranger.send(Buffer.alloc(500), port, address, sent));
@@ -78,11 +78,11 @@ describe.each(families)('tunnel sockets at $address', ({ family, address, table 
     const waiting = queued(table, ports);
     expect(sockets.sourcePorts.map((port) => waiting.get(port))).toEqual([0, 0]);
     // The one that is there to receive shows that the figures are real.
-    expect(waiting.get(sockets.port)).toBeGreaterThan(20 * 500);
+    expect(waiting.get(sockets.udpPort)).toBeGreaterThan(20 * 500);
   });
 
   it('say that the port is taken, and leave nothing open', async () => {
-    const { port } = await openAt(address, 1);
+    const { udpPort: port } = await openAt(address, 1);
     const error = failure(() => openTunnelSockets({ address, port }));
     expect(error.code).toBe('TUNNEL_FAILED');
     expect(error.message).toMatch(/EADDRINUSE.*ss -lnu/);
