@@ -26,6 +26,9 @@ export interface Family<Route> {
 const MAX_ROUTES = 1 << 24;
 const POSITION_BITS = 26;
 
+/** What holds where there is no route; the root of a table without any. */
+const NO_ANSWER = 0;
+
 /** The bits of word `index` that a prefix does not cover, as uint32. */
 function hostBits(length: number, index: number): number {
   const inside = length - 32 * index;
@@ -117,15 +120,13 @@ class PrefixTreeBuilder<Route extends PrefixRoute> {
   }
 }
 
-/** The positions of each routing table's routes, by table number. */
-function positionsByTable(routes: readonly PrefixRoute[]): Uint32Array[] {
-  const tables = routes.reduce((most, { table }) => Math.max(most, table + 1), 0);
-  const counts = new Uint32Array(tables);
+/** The positions of each routing table's routes, by table number; numbers are far apart, most have none. */
+function positionsByTable(routes: readonly PrefixRoute[], counts: Uint32Array): (Uint32Array | undefined)[] {
   for (const { table } of routes) counts[table] += 1;
-  const positions = Array.from(counts, (count) => new Uint32Array(count));
+  const positions = Array.from(counts, (count) => (count === 0 ? undefined : new Uint32Array(count)));
   counts.fill(0);
   routes.forEach(({ table }, at) => {
-    positions[table][counts[table]] = at;
+    positions[table]![counts[table]] = at;
     counts[table] += 1;
   });
   return positions;
@@ -141,6 +142,10 @@ export function buildPrefixTrees<Route extends PrefixRoute>(
   }
   for (const route of routes) validate(route, family);
   const builder = new PrefixTreeBuilder(routes, family);
-  const roots = positionsByTable(routes).map((positions) => builder.build(positions, 0, 0));
-  return { roots: Int32Array.from(roots), nodes: builder.tree.finish() };
+  const tables = routes.reduce((most, { table }) => Math.max(most, table + 1), 0);
+  const roots = new Int32Array(tables);
+  positionsByTable(routes, new Uint32Array(tables)).forEach((positions, table) => {
+    if (positions !== undefined) roots[table] = builder.build(positions, 0, NO_ANSWER);
+  });
+  return { roots, nodes: builder.tree.finish() };
 }
