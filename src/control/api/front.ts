@@ -25,12 +25,12 @@ const LINGER = 1000;
 export interface FrontOptions {
   readonly address: ListenAddress;
   /** Plain TCP without it; with a `ca`, clients must have a certificate of it. */
-  readonly tls?: TlsFiles;
+  readonly tls?: TlsFiles | undefined;
   /** Path of the unix socket to pass bytes to. */
   readonly inner: string;
   readonly log: Logger;
   /** Default 4096. */
-  readonly mostConnections?: number;
+  readonly mostConnections?: number | undefined;
 }
 
 export class Front {

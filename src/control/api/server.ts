@@ -63,6 +63,8 @@ export interface TcpOptions {
   /** One of them at least: the bearer token, or TLS with a `ca` for client certificates. */
   readonly tokenFile?: string;
   readonly tls?: TlsFiles;
+  /** Default 4096. */
+  readonly mostConnections?: number;
 }
 
 /** What of the daemon's options is the server's on TCP. */
@@ -129,7 +131,7 @@ export class ApiServer {
     this.front?.close();
   }
 
-  private async listenTcp({ address, tokenFile, tls }: TcpOptions): Promise<void> {
+  private async listenTcp({ address, tokenFile, tls, mostConnections }: TcpOptions): Promise<void> {
     const { socket, routes, log } = this.options;
     const token = tokenFile === undefined ? undefined : TokenFile.open(tokenFile, log);
     if (!token && tls?.ca === undefined)
@@ -139,7 +141,7 @@ export class ApiServer {
     this.remote = new HttpApp(routes, log, token);
     this.remote.listen(inner);
     const served = tls?.cert === undefined ? undefined : tls;
-    this.front = await Front.listen({ address, inner, log, ...(served && { tls: served }) });
+    this.front = await Front.listen({ address, inner, log, tls: served, mostConnections });
     if (!served && !isLoopback(address.host)) {
       log.warn({ listen: address.host }, 'the API is on TCP without TLS: its token can be read on the way');
     }
