@@ -15,7 +15,8 @@ import { FAR, type Family, NEAR, PlainUdp, type Received, type VethPair } from '
 
 export const PORT = 5;
 export const TUNNEL_PORT = 4789;
-export const REMOTE_PORT = 4790;
+/** Captures take it for one without a protocol of its own. */
+export const REMOTE_PORT = 5001;
 
 /** How long a completion may take that is on its way (ms). */
 const REST = 5;
