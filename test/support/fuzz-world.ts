@@ -23,7 +23,7 @@ export const FUZZ_PORTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
 /** The tunnel's port, the networks in it, and where peers 1 and 2 are. */
 export const FUZZ_TUNNEL = 10;
 export const FUZZ_VNIS = [1, 77] as const;
-export const FUZZ_PEERS = ['192.168.77.2 4789', 'fd77::3 8472'] as const;
+export const FUZZ_PEERS = ['192.168.77.2 4789', 'fd77:c000::c000:3 8472'] as const;
 
 /** Offloads by port. */
 export const FUZZ_OFFLOADS: Readonly<Record<number, number>> = {

@@ -22,6 +22,7 @@ export interface Workload {
     readonly port: number;
     readonly bytes: string;
     readonly facts: GoldenPacket['facts'];
+    readonly remote?: string;
   }[];
   /** Leaves an array behind for each cycle on purpose, so that the measurement itself can be judged. */
   readonly leak: boolean;
@@ -49,9 +50,10 @@ class Loop {
     const { snapshot, offloads, inputs } = workload;
     this.devices = snapshot.ports.map(({ id, mtu }) => {
       const own = inputs.filter(({ port }) => port === id);
-      const packets = own.map(({ bytes, facts }) => ({
+      const packets = own.map(({ bytes, facts, remote }) => ({
         bytes: Uint8Array.from(Buffer.from(bytes, 'hex')),
         facts,
+        remote,
       }));
       return new LoopDevice(this.engine, id, mtu, offloads[id] ?? 0, packets);
     });

@@ -64,7 +64,7 @@ export class Classify implements Element {
       else outputs.route.push(slot);
       return;
     }
-    if (isLinkProtocol(hi, lo)) context.drop(slot, DROP['link-protocol']);
+    if (isLinkProtocol(hi, lo | 0)) context.drop(slot, DROP['link-protocol']);
     else outputs.forward.push(slot);
   }
 

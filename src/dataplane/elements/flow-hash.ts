@@ -44,24 +44,22 @@ export class FlowHash {
   }
 
   private ofIpv6(slot: number): number {
-    const { pool, hash } = this;
-    const { view } = pool;
+    const { pool } = this;
     const l3 = pool.l3[slot];
-    const source = hash.hash5(
-      ipv6.srcWord(view, l3, 0) | 0,
-      ipv6.srcWord(view, l3, 1) | 0,
-      ipv6.srcWord(view, l3, 2) | 0,
-      ipv6.srcWord(view, l3, 3) | 0,
-      pool.protocol[slot],
+    const source = this.ofAddress(l3 + ipv6.SRC, pool.protocol[slot]);
+    return this.hash.hash2(source, this.ofAddress(l3 + ipv6.DST, this.ports(slot)));
+  }
+
+  /** Of the IPv6 address at `at` and one more word. Reads signed words: unsigned ones might be allocated. */
+  private ofAddress(at: number, more: number): number {
+    const { view } = this.pool;
+    return this.hash.hash5(
+      view.getInt32(at),
+      view.getInt32(at + 4),
+      view.getInt32(at + 8),
+      view.getInt32(at + 12),
+      more,
     );
-    const destination = hash.hash5(
-      ipv6.dstWord(view, l3, 0) | 0,
-      ipv6.dstWord(view, l3, 1) | 0,
-      ipv6.dstWord(view, l3, 2) | 0,
-      ipv6.dstWord(view, l3, 3) | 0,
-      this.ports(slot),
-    );
-    return hash.hash2(source, destination);
   }
 
   private ofStations(slot: number): number {

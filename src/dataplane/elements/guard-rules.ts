@@ -15,7 +15,7 @@ const BOOTP_CLIENT = 68;
 const BOOTP_SERVER = 67;
 
 const RESERVED_HI = 0x0180;
-const RESERVED_LO = 0xc2000000;
+const RESERVED_LO = 0xc200_0000 | 0;
 
 /** What `judgeIpv6` answers. */
 export const SOURCE_6 = {
@@ -24,9 +24,9 @@ export const SOURCE_6 = {
   /** It is discovery, and what it claims counts too. */ DISCOVERY: 2,
 } as const;
 
-/** IEEE 802.1D-2004 section 7.12.6, 01:80:C2:00:00:00 to :0F: never forwarded. */
+/** IEEE 802.1D-2004 section 7.12.6, 01:80:C2:00:00:00 to :0F: never forwarded. `lo`: a signed word. */
 export function isLinkProtocol(hi: number, lo: number): boolean {
-  return hi === RESERVED_HI && (lo & ~0xf) >>> 0 === RESERVED_LO;
+  return hi === RESERVED_HI && (lo & ~0xf) === RESERVED_LO;
 }
 
 /** RFC 2131 section 4.1: a client without an address sends from 0.0.0.0, port 68, to port 67. */

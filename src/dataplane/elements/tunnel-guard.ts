@@ -67,7 +67,7 @@ export function guardBridged(context: Context, slot: number, peer: number): numb
   const at = pool.at[slot];
   const dstHi = ethernet.dstHi(view, at);
   const dstLo = ethernet.dstLo(view, at);
-  if (isLinkProtocol(dstHi, dstLo)) return DROP['link-protocol'];
+  if (isLinkProtocol(dstHi, dstLo | 0)) return DROP['link-protocol'];
   // Every node is the gateway of its own pods.
   if (dstLo === gatewayLo[domain] && dstHi === gatewayHi[domain]) return DROP['not-forwardable'];
   const hi = ethernet.srcHi(view, at);

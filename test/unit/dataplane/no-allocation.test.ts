@@ -22,7 +22,12 @@ async function workload(golden: string, packets: number, leak = false): Promise<
   const { snapshot, offloads, steps } = await loadGolden(golden);
   const inputs = steps.flatMap(({ inputs }) =>
     [...inputs].flatMap(([port, packets]) =>
-      packets.map(({ bytes, facts }) => ({ port, bytes: Buffer.from(bytes).toString('hex'), facts })),
+      packets.map(({ bytes, facts, remote }) => ({
+        port,
+        bytes: Buffer.from(bytes).toString('hex'),
+        facts,
+        remote,
+      })),
     ),
   );
   return { packets, warmUp: 500_000, snapshot, offloads, inputs, leak };
@@ -48,6 +53,7 @@ describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
   it.each([
     ['ten million packets', 'mixed', 10_000_000],
     ['errors and fragments', 'mixed-rare', 1_000_000],
+    ['a tunnel, both ways', 'mixed-tunnel', 3_000_000],
   ])(
     'for %s',
     async (_, golden, count) => {
