@@ -72,6 +72,18 @@ export class RawSocket {
     this.#setOption(SOL_IPV6, IPV6_UNICAST_HOPS, hopLimit, 'setsockopt IPV6_UNICAST_HOPS');
   }
 
+  /** Over IPv4: Don't Fragment on all that is sent, whatever the kernel knows of the path. */
+  neverFragment(): void {
+    const { SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE } = SocketOption;
+    this.#setOption(SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE, 'setsockopt IP_MTU_DISCOVER');
+  }
+
+  /** The same over IPv6. */
+  neverFragment6(): void {
+    const { SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE } = SocketOption;
+    this.#setOption(SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE, 'setsockopt IPV6_MTU_DISCOVER');
+  }
+
   #setOption(level: number, option: number, value: number, call: string): void {
     check(libc().setsockopt(this.#fd, level, option, Int32Array.of(value), 4), call);
   }

@@ -14,6 +14,10 @@ export const SocketOption = {
   IP_TTL: 2,
   SOL_IPV6: 41,
   IPV6_UNICAST_HOPS: 16,
+  IP_MTU_DISCOVER: 10,
+  IPV6_MTU_DISCOVER: 23,
+  /** Value of both: Don't Fragment, up to the interface's MTU. */
+  PMTUDISC_PROBE: 3,
 } as const;
 
 /** All protocols, in an AF_PACKET address. */

@@ -42,14 +42,21 @@ export function forBothFamilies(
 }
 
 /** Two pods of one subnet: what one sends the other is bridged. */
-export function bridgedPair({ pods }: Stage): [Pod, Pod] {
-  const [first, second] = pods;
-  expect(first !== undefined && second !== undefined, 'fewer than two pods');
-  return [first, second];
+export function bridgedPair({ first }: Stage): [Pod, Pod] {
+  const [one, other] = first.pods;
+  expect(one !== undefined && other !== undefined, 'fewer than two pods');
+  return [one, other];
 }
 
-/** Pods of different subnets: what one sends the other is routed. Undefined where all are in one. */
-export function routedPair({ pods }: Stage): [Pod, Pod] | undefined {
-  const other = pods.find(({ subnet }) => subnet === 1);
-  return other === undefined || pods[0] === undefined ? undefined : [pods[0], other];
+/** Pods of different subnets of one node: what one sends the other is routed. Undefined where all are in one. */
+export function routedPair({ first }: Stage): [Pod, Pod] | undefined {
+  const other = first.pods.find(({ subnet }) => subnet === 1);
+  return other === undefined || first.pods[0] === undefined ? undefined : [first.pods[0], other];
+}
+
+/** Pods of the first and the last node: the tunnel is between them. */
+export function remotePair({ nodes }: Stage): [Pod, Pod] {
+  const [one, other] = [nodes[0]?.pods[0], nodes.at(-1)?.pods[0]];
+  expect(one !== undefined && other !== undefined && nodes.length > 1, 'fewer than two nodes');
+  return [one, other];
 }

@@ -19,7 +19,7 @@ export interface Forgery {
   readonly frame: Buffer;
 }
 
-const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 const UDP = 17;
 const FOREIGN_MAC = '02:de:ad:be:ef:01';
 
@@ -56,12 +56,12 @@ export function forgeries(sender: Party, victim: Party, other: Party, port: numb
   ];
 }
 
-function ethernet(destination: string, source: string, type: number, payload: Buffer): Buffer {
+export function ethernet(destination: string, source: string, type: number, payload: Buffer): Buffer {
   return Buffer.concat([macOctets(destination), macOctets(source), be16(type), payload]);
 }
 
 /** RFC 791: a header without options, TTL 64. */
-function ipv4(source: string, destination: string, payload: Buffer): Buffer {
+export function ipv4(source: string, destination: string, payload: Buffer): Buffer {
   const header = Buffer.alloc(20);
   header[0] = 0x45;
   header.writeUInt16BE(20 + payload.length, 2);
@@ -98,7 +98,7 @@ function ipv6(source: string, destination: string, datagram: Buffer): Buffer {
 }
 
 /** A datagram without checksum, which IPv4 allows (RFC 768). */
-function udp(port: number): Buffer {
+export function udp(port: number): Buffer {
   const text = Buffer.from('forged');
   return Buffer.concat([be16(40_000), be16(port), be16(8 + text.length), be16(0), text]);
 }

@@ -2,7 +2,7 @@
  * The demo's network namespaces: named for the process that made them, so that two demos do not meet and
  * what a killed one left behind can be told.
  *
- *     podwire-demo-4711-node      the node: the daemon, podwire0
+ *     podwire-demo-4711-a         a node: its daemon, podwire0, its end of the underlay
  *     podwire-demo-4711-web       a pod
  */
 import { execFile, execFileSync } from 'node:child_process';
@@ -49,8 +49,9 @@ export function hasIproute2(): boolean {
   }
 }
 
-function ipBatch(lines: readonly string[]): Promise<string> {
-  return runIp(['-batch', '-'], `${lines.join('\n')}\n`);
+/** Runs `ip` commands, in order. @param netns where; else where the demo is, for what names its namespaces itself. */
+export function ipBatch(lines: readonly string[], netns?: string): Promise<string> {
+  return runIp([...(netns === undefined ? [] : ['-n', netns]), '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
 function ip(...words: string[]): Promise<string> {

@@ -5,8 +5,7 @@
 import { type CliError, failure } from '../errors.js';
 import { counted } from '../output/units.js';
 import type { CheckResult } from './check.js';
-import { allChecks } from './checks/all.js';
-import { SETUP_CHECKS } from './checks/setup.js';
+import { allChecks, setupChecks } from './checks/all.js';
 import type { Figures } from './figures.js';
 import { Interruption } from './interruption.js';
 import { runChecks } from './sequence.js';
@@ -40,14 +39,14 @@ export async function runDemo(options: DemoOptions, view: View): Promise<DemoOut
   const figures: Figures = { tcpBitsPerSecond: {}, drops: [] };
   let kept = false;
   try {
-    const planned = allChecks(options.keep);
+    const planned = allChecks(options);
     const names = planned.map(({ name }) => name);
     view.begin(title(stage), names);
     const context = { stage, figures, progress: (text: string) => view.progress(text) };
     const checks = await runChecks(planned, context, view, interruption);
-    kept = options.keep && isUp(checks);
+    kept = options.keep && isUp(checks, options.nodes);
     const ok = checks.every((check) => check.ok);
-    const log = ok ? [] : stage.switch.logTail(LOG_LINES);
+    const log = ok ? [] : logs(stage);
     return { ok, checks, figures, stage, kept, log, millis: performance.now() - start };
   } finally {
     view.end();
@@ -56,13 +55,23 @@ export async function runDemo(options: DemoOptions, view: View): Promise<DemoOut
   }
 }
 
-function title(stage: Stage): string {
-  return `podwire demo: ${counted(stage.podNames.length, 'pod')} and a node, in network namespaces, on one switch`;
+function title({ nodes, podNames }: Stage): string {
+  const pods = counted(podNames.length, 'pod');
+  return nodes.length > 1
+    ? `podwire demo: ${nodes.length} nodes and ${pods}, in network namespaces, VXLAN between the nodes`
+    : `podwire demo: ${pods} and a node, in network namespaces, on one switch`;
+}
+
+/** The end of each daemon's log, with the node's name where there are several. */
+function logs({ nodes }: Stage): string[] {
+  return nodes.flatMap(({ name, switch: daemon }) =>
+    daemon.logTail(LOG_LINES).map((line) => (nodes.length > 1 ? `${name}: ${line}` : line)),
+  );
 }
 
 /** Whether there is something worth keeping. */
-function isUp(results: readonly CheckResult[]): boolean {
-  return results.slice(0, SETUP_CHECKS.length).every(({ ok }) => ok);
+function isUp(results: readonly CheckResult[], nodes: number): boolean {
+  return results.slice(0, setupChecks(nodes).length).every(({ ok }) => ok);
 }
 
 /** The error for the exit status of a demo that did not pass; the table has shown the rest. */

@@ -5,11 +5,15 @@
 import { CliError } from '../errors.js';
 import type { Check, CheckContext, CheckResult } from './check.js';
 import type { Interruption } from './interruption.js';
+import type { DemoNode } from './node.js';
+import type { Stage } from './stage.js';
 import { within } from './time.js';
 import type { View } from './view.js';
 
 /** For all checks together; the way back comes on top, within bounds of its own. */
 const DEADLINE_MS = 25_000;
+/** More for each node beyond the second: all of them start, and every pod talks to every other. */
+const DEADLINE_FOR_NODE_MS = 10_000;
 
 /** Rejects only when it is interrupted. */
 export async function runChecks(
@@ -18,12 +22,13 @@ export async function runChecks(
   view: View,
   interruption: Interruption,
 ): Promise<CheckResult[]> {
-  const deadline = performance.now() + DEADLINE_MS;
+  const allowed = DEADLINE_MS + Math.max(0, context.stage.nodes.length - 2) * DEADLINE_FOR_NODE_MS;
+  const deadline = performance.now() + allowed;
   const results: CheckResult[] = [];
   let why: string | undefined;
   for (const check of checks) {
     const left = deadline - performance.now();
-    if (left <= 0) why ??= `the demo's ${DEADLINE_MS / 1000} s are over`;
+    if (left <= 0) why ??= `the demo's ${allowed / 1000} s are over`;
     if (why !== undefined) {
       results.push(notRun(check, why));
       continue;
@@ -39,7 +44,7 @@ export async function runChecks(
 
 function reasonToStop({ name, fatal }: Check, { stage }: CheckContext): string | undefined {
   if (fatal) return `'${name}' failed`;
-  return stage.switch.isGone ? 'the daemon has ended' : undefined;
+  return stage.switches.some(({ hasEnded }) => hasEnded) ? 'the daemon has ended' : undefined;
 }
 
 function notRun({ name }: Check, why: string): CheckResult {
@@ -65,6 +70,13 @@ function explain(error: unknown, { stage }: CheckContext): string {
   const message = error instanceof Error ? error.message : String(error);
   const text =
     error instanceof CliError && error.code !== 'DEMO_FAILED' ? `${error.code}: ${message}` : message;
-  const daemon = stage.switch;
-  return daemon.wasReady && daemon.isGone ? `${text}. The daemon is gone: ${daemon.lastWords()}` : text;
+  const gone = goneDaemon(stage);
+  if (gone === undefined) return text;
+  const which = stage.nodes.length > 1 ? ` of node ${gone.name}` : '';
+  return `${text}. The daemon${which} is gone: ${gone.switch.lastWords()}`;
+}
+
+/** One that has been ready and has ended since. */
+function goneDaemon({ nodes }: Stage): DemoNode | undefined {
+  return nodes.find((node) => node.switch.wasReady && node.switch.isGone);
 }

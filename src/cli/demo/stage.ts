@@ -1,84 +1,107 @@
 /**
- * What the demo plays on:
+ * What the demo plays on. With one node:
  *
  *     ┌───────┐  ┌───────┐  ┌───────┐   namespaces podwire-demo-PID-NAME,
  *     │  web  │  │  db   │  │ cache │   a probe process in each
  *     └──┬────┘  └──┬────┘  └──┬────┘
  *        │ 10.80.0.0/24        │ 10.81.0.0/24       and an IPv6 subnet with each
  *     ┌──┴──────────┴──────────┴────┐
- *     │ podwire daemon              │   namespace podwire-demo-PID-node
- *     │ podwire0 10.244.0.2         │
+ *     │ podwire daemon, podwire0    │   namespace podwire-demo-PID-node
  *     └─────────────────────────────┘
+ *
+ * With more, each has a subnet of the cluster, leased when it joins, and the tunnel between them (underlay.ts):
+ *
+ *     ┌───────┐  ┌───────┐                     ┌───────┐  ┌───────┐
+ *     │  web  │  │  db   │                     │ cache │  │  api  │
+ *     └──┬────┘  └──┬────┘                     └──┬────┘  └──┬────┘
+ *     ┌──┴──────────┴─────┐  192.168.77.0/24   ┌──┴──────────┴─────┐
+ *     │ node a, podwire0  ├── VXLAN over UDP ──┤ node b, podwire0  │
+ *     └───────────────────┘                    └───────────────────┘
  *
  * Made step by step, each step a check of the demo; taken down as a whole, from whichever state it is in.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttachAnswer, Network, StatusAnswer } from '../../control/api/types.js';
-import { namespacePath } from '../../linux/netns.js';
+import type { Network } from '../../control/api/types.js';
+import { ClusterPlan } from './cluster-plan.js';
 import { DEMO_PREFIX, deleteNamespaces, makeNamespaces } from './namespaces.js';
-import { ProbeProcess } from './probe-process.js';
-import { SwitchProcess } from './switch-process.js';
+import { addressOf, DemoNode, type Pod } from './node.js';
+import type { SwitchProcess } from './switch-process.js';
 
-/** The pods' network: two subnets of each family. Pods of one are bridged, to the other they are routed. */
+export type { Pod } from './node.js';
+
+/** The network of a single node's pods: two subnets of each family. Pods of one are bridged, to the other routed. */
 export const NETWORK = 'demo';
 export const SUBNETS = [
   ['10.80.0.0/24', 'fd00:10:80::/64'],
   ['10.81.0.0/24', 'fd00:10:81::/64'],
 ] as const;
 
-const POD_NAMES = ['web', 'db', 'cache', 'api', 'queue', 'mail', 'auth', 'search'];
-export const MAX_PODS = POD_NAMES.length;
-
-export interface Pod {
-  readonly name: string;
-  readonly netns: string;
-  readonly probe: ProbeProcess;
-  readonly subnet: 0 | 1;
-  /** What `attach` answered; before that, nothing may be asked of the pod. */
-  attached?: AttachAnswer;
-}
+const POD_NAMES = [
+  ...['web', 'db', 'cache', 'api', 'queue', 'mail', 'auth', 'search'],
+  ...['shop', 'cart', 'pay', 'user', 'feed', 'chat', 'jobs', 'logs'],
+];
+/** Of a node. */
+export const MAX_PODS = 8;
+export const MAX_NODES = 8;
+/** Of all nodes: every one pings every other. */
+export const MAX_ALL_PODS = POD_NAMES.length;
 
 export interface StageOptions {
+  readonly nodes: number;
+  /** Of each node. */
   readonly pods: number;
   readonly io: string;
+  /** The cluster's store; an etcd is started for it. */
+  readonly store: 'embedded' | 'etcd';
 }
 
 export class Stage {
   readonly prefix = `${DEMO_PREFIX}${process.pid}`;
   readonly directory = mkdtempSync(join(tmpdir(), `${DEMO_PREFIX}${process.pid}-`));
-  readonly nodeNamespace = `${this.prefix}-node`;
-  readonly podNames: readonly string[];
-  readonly switch: SwitchProcess;
-  readonly pods: Pod[] = [];
-  #node: ProbeProcess | undefined;
-  #status: StatusAnswer | undefined;
+  readonly nodes: readonly DemoNode[];
+  /** What nodes share; undefined where there is one. */
+  readonly cluster: ClusterPlan | undefined;
   #making: Promise<void> = Promise.resolve();
 
   constructor(options: StageOptions) {
-    this.podNames = POD_NAMES.slice(0, options.pods);
-    this.switch = new SwitchProcess({
-      netns: this.nodeNamespace,
-      directory: this.directory,
-      io: options.io,
+    const { nodes, pods, io } = options;
+    const { prefix, directory } = this;
+    this.cluster = nodes > 1 ? new ClusterPlan({ ...options, prefix, directory }) : undefined;
+    this.nodes = Array.from({ length: nodes }, (_, index) => {
+      const name = nodes > 1 ? nodeName(index) : 'node';
+      return new DemoNode({
+        ...{ name, netns: `${prefix}-${name}`, directory, io },
+        podNames: POD_NAMES.slice(index * pods, (index + 1) * pods),
+        ...(this.cluster?.node(index) ?? { flags: [] }),
+      });
     });
   }
 
+  get pods(): Pod[] {
+    return this.nodes.flatMap(({ pods }) => pods);
+  }
+
+  get podNames(): string[] {
+    return this.nodes.flatMap(({ options }) => options.podNames);
+  }
+
+  /** The one whose figures stand for all. */
+  get first(): DemoNode {
+    return this.nodes[0]!;
+  }
+
+  get switches(): SwitchProcess[] {
+    return this.nodes.map((node) => node.switch);
+  }
+
   get namespaces(): string[] {
-    return [this.nodeNamespace, ...this.podNames.map((name) => `${this.prefix}-${name}`)];
-  }
-
-  /** The probe in the node's namespace. */
-  get node(): ProbeProcess {
-    if (this.#node === undefined) throw new Error('the node has no namespace yet');
-    return this.#node;
-  }
-
-  /** The daemon's status when it last became ready. */
-  get status(): StatusAnswer {
-    if (this.#status === undefined) throw new Error('the switch was never ready');
-    return this.#status;
+    return [
+      ...this.nodes.map(({ netns }) => netns),
+      ...(this.cluster?.namespaces ?? []),
+      ...this.podNames.map((name) => `${this.prefix}-${name}`),
+    ];
   }
 
   makeNamespaces(): Promise<void> {
@@ -88,20 +111,14 @@ export class Stage {
 
   async #makeNamespaces(): Promise<void> {
     await makeNamespaces(this.namespaces);
-    this.#node = new ProbeProcess('node', this.nodeNamespace);
-    for (const [index, name] of this.podNames.entries()) {
-      const netns = `${this.prefix}-${name}`;
-      this.pods.push({ name, netns, probe: new ProbeProcess(name, netns), subnet: index % 3 === 2 ? 1 : 0 });
+    for (const node of this.nodes) {
+      node.startProbes(this.prefix, (index) => (this.cluster === undefined && index % 3 === 2 ? 1 : 0));
     }
   }
 
-  async startSwitch(): Promise<void> {
-    this.#status = await this.switch.start();
-  }
-
-  /** The network of the pods, as `podwire apply` would make it. */
+  /** The network of a single node's pods, as `podwire apply` would make it. */
   async makeNetwork(): Promise<Network> {
-    const { body } = await this.switch.api.send<Network>('PUT', `/v1/networks/${NETWORK}`, {
+    const { body } = await this.first.switch.api.send<Network>('PUT', `/v1/networks/${NETWORK}`, {
       apiVersion: 'podwire.dev/v1',
       kind: 'Network',
       metadata: { name: NETWORK },
@@ -110,14 +127,9 @@ export class Stage {
     return body;
   }
 
-  async attach(pod: Pod): Promise<AttachAnswer> {
-    const path = `/v1/pods/default/${pod.name}/attach`;
-    const ips = pod.subnet === 1 ? secondSubnetAddresses(this.pods.indexOf(pod)) : undefined;
-    const netns = namespacePath(pod.netns);
-    const request = { netns, network: NETWORK, ...(ips === undefined ? {} : { ips }) };
-    const { body } = await this.switch.api.send<AttachAnswer>('POST', path, request);
-    pod.attached = body;
-    return body;
+  async attach(pod: Pod): Promise<void> {
+    const ips = pod.subnet === 1 ? { ips: secondSubnetAddresses(this.pods.indexOf(pod)) } : {};
+    await pod.node.attach(pod, this.cluster === undefined ? { network: NETWORK, ...ips } : {});
   }
 
   /** The address of a pod in a family. */
@@ -129,34 +141,31 @@ export class Stage {
     return addressOf(pod.attached?.gateway ?? [], family, `${pod.name}'s gateway`);
   }
 
-  nodeAddress(family: 4 | 6): string {
-    return addressOf(this.status.nodeIPs, family, 'the node');
-  }
-
   /** Ends everything and removes it, whatever exists of it, also while it is being made. Never rejects. */
   async takeDown(): Promise<void> {
     await this.#making.catch(() => undefined);
-    await Promise.allSettled([...this.pods.map(({ probe }) => probe.stop()), this.#node?.stop()]);
-    await this.switch.stop().catch(() => undefined);
+    await Promise.allSettled(this.nodes.map((node) => node.stopProbes()));
+    await Promise.allSettled(this.switches.map((daemon) => daemon.stop()));
+    await this.cluster?.stop();
     await deleteNamespaces(this.namespaces);
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Leaves the switch, the namespaces and the pods' interfaces as they are, and ends the probes. */
+  /** Leaves the daemons, the namespaces and the pods' interfaces as they are, and ends the probes. */
   async leave(): Promise<void> {
-    this.switch.release();
-    await Promise.allSettled([...this.pods.map(({ probe }) => probe.stop()), this.#node?.stop()]);
+    for (const daemon of this.switches) daemon.release();
+    this.cluster?.release();
+    await Promise.allSettled(this.nodes.map((node) => node.stopProbes()));
   }
+}
+
+/** a, b, c … */
+function nodeName(index: number): string {
+  return String.fromCharCode('a'.charCodeAt(0) + index);
 }
 
 /** Fixed addresses put a pod into the second subnet; without them it would get one of the first. */
 function secondSubnetAddresses(index: number): string[] {
   const host = 10 + index;
   return [`10.81.0.${host}`, `fd00:10:81::${host}`];
-}
-
-function addressOf(addresses: readonly string[], family: 4 | 6, whose: string): string {
-  const found = addresses.find((address) => address.includes(':') === (family === 6));
-  if (found === undefined) throw new Error(`${whose} has no IPv${family} address`);
-  return found;
 }

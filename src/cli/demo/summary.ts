@@ -4,8 +4,9 @@ import { renderFields, renderTable } from '../output/table.js';
 import { formatBitRate, formatBytes, formatMicros } from '../output/units.js';
 import { programName } from '../program-name.js';
 import type { Figures } from './figures.js';
+import type { DemoNode, Pod } from './node.js';
 import type { DemoOutcome } from './run.js';
-import type { Pod, Stage } from './stage.js';
+import type { Stage } from './stage.js';
 
 /** `{ ok, checks, … }` of `demo --json`. */
 export function demoJson({ ok, checks, figures, stage, kept, log, millis }: DemoOutcome): unknown {
@@ -19,9 +20,13 @@ export function demoJson({ ok, checks, figures, stage, kept, log, millis }: Demo
     millis: Math.round(millis),
     ...(ok ? {} : { log }),
     ...(kept
-      ? { kept: { socket: stage.switch.socket, namespaces: stage.namespaces, pid: stage.switch.pid } }
+      ? { kept: { ...keptNode(stage.first), namespaces: stage.namespaces, nodes: stage.nodes.map(keptNode) } }
       : {}),
   };
+}
+
+function keptNode({ name, netns, switch: daemon }: DemoNode) {
+  return { name, netns, socket: daemon.socket, pid: daemon.pid };
 }
 
 export function summary(outcome: DemoOutcome): string {
@@ -33,7 +38,13 @@ export function summary(outcome: DemoOutcome): string {
     verdict(outcome),
     '',
     ...(isAttached
-      ? [renderTable(stage.pods, POD_COLUMNS), renderFields(fields, process.stdout.columns)]
+      ? [
+          renderTable(
+            stage.pods,
+            stage.nodes.length > 1 ? [POD_NAME, POD_NODE, ...POD_COLUMNS] : [POD_NAME, ...POD_COLUMNS],
+          ),
+          renderFields(fields, process.stdout.columns),
+        ]
       : []),
     ...(ok || log.length === 0
       ? []
@@ -51,8 +62,9 @@ function verdict({ ok, checks, millis }: DemoOutcome): string {
   return `${failed} of ${checks.length} checks failed ${time}.${rest}`;
 }
 
+const POD_NAME = { header: 'POD', value: (pod: Pod) => pod.name };
+const POD_NODE = { header: 'NODE', value: (pod: Pod) => pod.node.name };
 const POD_COLUMNS = [
-  { header: 'POD', value: (pod: Pod) => pod.name },
   { header: 'INTERFACE', value: (pod: Pod) => pod.attached?.ifname },
   { header: 'IPV4', value: (pod: Pod) => pod.attached?.ips[0] },
   { header: 'IPV6', value: (pod: Pod) => pod.attached?.ips[1] },
@@ -61,18 +73,28 @@ const POD_COLUMNS = [
 
 type Field = readonly [string, string];
 
-function switchFields({ status }: Stage): Field[] {
+function switchFields({ nodes, first }: Stage): Field[] {
+  const { status } = first;
   return [
-    ['Node', `podwire0 ${status.nodeIPs.join(', ')}`],
+    ...nodes.map((node): Field => [nodes.length > 1 ? `Node ${node.name}` : 'Node', nodeText(node)]),
     ['Switch', `${ioName(status.io)} (${status.ioReason}), MTU ${status.mtu}, podwire ${status.version}`],
   ];
 }
 
+function nodeText({ status, underlay }: DemoNode): string {
+  const own = `podwire0 ${status.nodeIPs.join(', ')}`;
+  return underlay === undefined ? own : `underlay ${underlay}, ${own}`;
+}
+
 function figureFields(figures: Figures): Field[] {
   const fields: Field[] = [];
-  const { rttMicros, recoveryMillis, packets, bytes } = figures;
+  const { rttMicros, tunnelRttMicros, recoveryMillis, detectionMillis, packets, bytes } = figures;
   if (rttMicros) {
     fields.push(['Round trip', `p50 ${formatMicros(rttMicros.p50)}, p99 ${formatMicros(rttMicros.p99)}`]);
+  }
+  if (tunnelRttMicros) {
+    const { p50, p99 } = tunnelRttMicros;
+    fields.push(['Through tunnel', `p50 ${formatMicros(p50)}, p99 ${formatMicros(p99)}`]);
   }
   const rates = Object.entries(figures.tcpBitsPerSecond).map(
     ([what, rate]) => `${what} ${formatBitRate(rate)}`,
@@ -83,20 +105,24 @@ function figureFields(figures: Figures): Field[] {
   }
   const drops = figures.drops.map(({ reason, count }) => `${reason} ${count}`);
   if (drops.length > 0) fields.push(['Dropped', drops.join(', ')]);
-  if (recoveryMillis !== undefined)
-    fields.push(['After kill -9', `${formatMicros(recoveryMillis * 1000)} to forward again`]);
+  if (recoveryMillis !== undefined) {
+    const noticed =
+      detectionMillis === undefined ? '' : `${formatMicros(detectionMillis * 1000)} until noticed, `;
+    fields.push(['After kill -9', `${noticed}${formatMicros(recoveryMillis * 1000)} to forward again`]);
+  }
   return fields;
 }
 
-function keptHints(stage: Stage): string {
-  const program = `${programName()} --socket ${stage.switch.socket}`;
-  const [first, second] = stage.pods;
+function keptHints({ first, pods }: Stage): string {
+  const program = `${programName()} --socket ${first.switch.socket}`;
+  const last = pods.at(-1);
   return lines('Still running. Look around:', [
+    [`${program} status`, ''],
     [`${program} pods`, ''],
     [`${program} stats`, ''],
     [`${program} drops`, ''],
-    [`ip netns exec ${first?.netns} ping ${second?.attached?.ips[0]}`, ''],
-    [`less ${stage.switch.logFile}`, ''],
+    [`ip netns exec ${pods[0]?.netns} ping ${last?.attached?.ips[0]}`, ''],
+    [`less ${first.switch.logFile}`, ''],
     [`${programName()} demo --clean`, 'end and remove it all'],
   ]);
 }

@@ -3,7 +3,7 @@
  * directory and socket.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatusAnswer } from '../../control/api/types.js';
@@ -17,10 +17,14 @@ const STOP_TIMEOUT_MS = 4_000;
 const POLL_MS = 15;
 
 export interface SwitchOptions {
+  /** Of the node. */
+  readonly name: string;
   readonly netns: string;
-  /** A directory for data, socket and log. */
+  /** For data, socket and log; it is made. */
   readonly directory: string;
   readonly io: string;
+  /** Further words for its command line. */
+  readonly flags: readonly string[];
 }
 
 export class SwitchProcess {
@@ -33,6 +37,7 @@ export class SwitchProcess {
   #wasReady = false;
 
   constructor(readonly options: SwitchOptions) {
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.socket = join(options.directory, 'podwire.sock');
     this.logFile = join(options.directory, 'daemon.log');
     this.api = new ApiClient(this.socket);
@@ -58,10 +63,10 @@ export class SwitchProcess {
   }
 
   #words(): string[] {
-    const { directory, io } = this.options;
+    const { name, directory, io, flags } = this.options;
     return [
-      ...[PROGRAM, 'daemon', '--name', 'demo', '--data', join(directory, 'data')],
-      ...['--socket', this.socket, '--io', io],
+      ...[PROGRAM, 'daemon', '--name', name, '--data', join(directory, 'data')],
+      ...['--socket', this.socket, '--io', io, ...flags],
     ];
   }
 
@@ -109,9 +114,14 @@ export class SwitchProcess {
     return this.#wasReady;
   }
 
-  /** Whether it has ended, whoever ended it. */
+  /** Whether it does not run. */
   get isGone(): boolean {
-    return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return this.#child === undefined || this.hasEnded;
+  }
+
+  /** Whether it was started and has ended, whoever ended it. */
+  get hasEnded(): boolean {
+    return this.#child !== undefined && (this.#child.exitCode !== null || this.#child.signalCode !== null);
   }
 
   /** As a crash would: no chance to tidy up. */

@@ -7,13 +7,15 @@ export const DETACH_CHECKS: readonly Check[] = [{ name: 'pods detached', run: de
 
 async function detachAll({ stage }: CheckContext): Promise<string> {
   let freed = 0;
-  for (const { name, probe, attached } of stage.pods) {
-    const { body } = await stage.switch.api.send<DetachAnswer>('POST', `/v1/pods/default/${name}/detach`);
+  for (const { name, probe, attached, node } of stage.pods) {
+    const { body } = await node.switch.api.send<DetachAnswer>('POST', `/v1/pods/default/${name}/detach`);
     freed += body.ips.length;
     const left = await probe.call('interface', { ifname: attached!.ifname });
     expect(left === null, `${name} still has ${attached!.ifname}`);
   }
-  const { pods } = await stage.switch.api.get<StatusAnswer>('/v1/status');
-  expect(pods === 0, `${pods} pods are still attached`);
+  for (const { name, switch: daemon } of stage.nodes) {
+    const { pods } = await daemon.api.get<StatusAnswer>('/v1/status');
+    expect(pods === 0, `${pods} pods are still attached to ${name}`);
+  }
   return `no interface left, ${counted(freed, 'address', 'addresses')} free again`;
 }

@@ -1,10 +1,10 @@
 /** What the switch says about packets that it cannot forward. */
-import { type Check, type CheckContext, expect, forBothFamilies } from '../check.js';
+import { type Check, type CheckContext, expect, forBothFamilies, remotePair } from '../check.js';
 
 const TIMEOUT_MS = 700;
 /** For documentation only (RFC 5737, RFC 3849), so in nobody's routing table. */
 const NOWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
-/** In the second subnet; nobody needs to be there, the packet does not get so far. */
+/** In a single node's second subnet; nobody needs to be there, the packet does not get so far. */
 const BEYOND_GATEWAY = { 4: '10.81.0.200', 6: 'fd00:10:81::200' } as const;
 
 export const ICMP_ERROR_CHECKS: readonly Check[] = [
@@ -13,7 +13,8 @@ export const ICMP_ERROR_CHECKS: readonly Check[] = [
 ];
 
 async function timeExceeded(family: 4 | 6, context: CheckContext): Promise<string> {
-  const target = BEYOND_GATEWAY[family];
+  const { stage } = context;
+  const target = stage.cluster ? stage.address(remotePair(stage)[1], family) : BEYOND_GATEWAY[family];
   return askBeyond(family, target, 1, 'time exceeded', context);
 }
 
@@ -21,6 +22,7 @@ async function noRoute(family: 4 | 6, context: CheckContext): Promise<string> {
   return askBeyond(family, NOWHERE[family], 64, 'unreachable', context);
 }
 
+/** The answer has to come from the pod's own gateway. */
 async function askBeyond(
   family: 4 | 6,
   target: string,

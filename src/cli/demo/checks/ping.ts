@@ -1,10 +1,10 @@
 /** Echo requests: between all pods, to the gateways, to the node and from it, and large ones in fragments. */
 import { formatMicros } from '../../output/units.js';
 import { bridgedPair, type Check, type CheckContext, expect, forBothFamilies, routedPair } from '../check.js';
-import { percentile } from '../figures.js';
+import { type Figures, percentile } from '../figures.js';
 import type { PingResult } from '../probe/protocol.js';
 import type { ProbeProcess } from '../probe-process.js';
-import type { Stage } from '../stage.js';
+import type { Pod, Stage } from '../stage.js';
 
 const TIMEOUT_MS = 700;
 const SMALL = 56;
@@ -18,13 +18,21 @@ export interface Route {
   readonly target: string;
 }
 
+/** The same on one node and on several. */
 export const PING_CHECKS: readonly Check[] = [
   ...forBothFamilies('ping pod to pod', (family, { stage }) => pingAll(podPairs(stage, family))),
   ...forBothFamilies('ping the gateway', (family, { stage }) => pingAll(toGateway(stage, family))),
   ...forBothFamilies('ping pod to node', (family, { stage }) => pingAll(toNode(stage, family))),
   ...forBothFamilies('ping node to pod', (family, { stage }) => pingAll(fromNode(stage, family))),
+];
+
+/** Within a node. */
+export const LOCAL_PING_CHECKS: readonly Check[] = [
   ...forBothFamilies('ping in fragments', pingInFragments),
-  { name: 'round trip', run: measureRoundTrip },
+  {
+    name: 'round trip',
+    run: ({ stage, figures }) => measureRoundTrip(bridgedPair(stage), stage, figures, 'rttMicros'),
+  },
   { name: 'routed between subnets', run: pingAcrossSubnets },
 ];
 
@@ -45,12 +53,17 @@ function toGateway(stage: Stage, family: 4 | 6): Route[] {
   }));
 }
 
+/** Every pod to every node, its own and the others'. */
 function toNode(stage: Stage, family: 4 | 6): Route[] {
-  return stage.pods.map(({ probe }) => ({ from: probe, to: 'the node', target: stage.nodeAddress(family) }));
+  return stage.pods.flatMap(({ probe }) =>
+    stage.nodes.map((node) => ({ from: probe, to: node.name, target: node.address(family) })),
+  );
 }
 
 function fromNode(stage: Stage, family: 4 | 6): Route[] {
-  return stage.pods.map((pod) => ({ from: stage.node, to: pod.name, target: stage.address(pod, family) }));
+  return stage.nodes.flatMap((node) =>
+    stage.pods.map((pod) => ({ from: node.probe, to: pod.name, target: stage.address(pod, family) })),
+  );
 }
 
 /** Three echo requests on each route; all have to be answered. */
@@ -61,7 +74,7 @@ export async function pingAll(routes: readonly Route[]): Promise<string> {
   return `${micros.length} of ${routes.length * 3} answered, p50 ${p50}`;
 }
 
-async function ping(route: Route, count: number, size: number): Promise<PingResult> {
+export async function ping(route: Route, count: number, size: number): Promise<PingResult> {
   const result = await route.from.call('ping', { target: route.target, count, size, timeoutMs: TIMEOUT_MS });
   const answered = result.micros.length;
   expect(
@@ -78,13 +91,18 @@ async function pingInFragments(family: 4 | 6, { stage }: CheckContext): Promise<
   return `${routes.length * 2} of ${routes.length * 2} answered, ${LARGE} octets each`;
 }
 
-async function measureRoundTrip({ stage, figures }: CheckContext): Promise<string> {
-  const [from, to] = bridgedPair(stage);
+/** @param figure where it is noted. */
+export async function measureRoundTrip(
+  [from, to]: readonly [Pod, Pod],
+  stage: Stage,
+  figures: Figures,
+  figure: 'rttMicros' | 'tunnelRttMicros',
+): Promise<string> {
   const route = { from: from.probe, to: to.name, target: stage.address(to, 4) };
   const { micros } = await ping(route, RTT_SAMPLES, SMALL);
   const rounded = (share: number) => Math.round(percentile(micros, share) * 10) / 10;
   const [p50, p99] = [rounded(0.5), rounded(0.99)];
-  figures.rttMicros = { p50, p99 };
+  figures[figure] = { p50, p99 };
   return `p50 ${formatMicros(p50)}, p99 ${formatMicros(p99)} (${RTT_SAMPLES} echo requests, ${from.name} to ${to.name})`;
 }
 

@@ -1,24 +1,30 @@
 /** The first checks: the stage is made. What fails here ends the demo. */
 import { ioName } from '../../output/io-name.js';
 import { counted } from '../../output/units.js';
-import { type Check, expect } from '../check.js';
+import { type Check, type CheckContext, expect } from '../check.js';
 import type { Pod, Stage } from '../stage.js';
 
-export const SETUP_CHECKS: readonly Check[] = [
-  {
-    name: 'namespaces',
-    fatal: true,
-    run: async ({ stage }) => {
-      await stage.makeNamespaces();
-      return `${stage.prefix}-{${['node', ...stage.podNames].join(',')}}`;
-    },
+export const NAMESPACES: Check = {
+  name: 'namespaces',
+  fatal: true,
+  run: async ({ stage }) => {
+    await stage.makeNamespaces();
+    const names = stage.namespaces.map((name) => name.slice(stage.prefix.length + 1));
+    return `${stage.prefix}-{${names.join(',')}}`;
   },
+};
+
+export const PODS_ATTACHED: Check = { name: 'pods attached', fatal: true, run: attachAll };
+
+/** Of a single node. */
+export const SETUP_CHECKS: readonly Check[] = [
+  NAMESPACES,
   {
     name: 'switch starts',
     fatal: true,
-    run: async ({ stage }) => {
-      await stage.startSwitch();
-      return `${ioName(stage.status.io)}, podwire0 ${stage.status.nodeIPs.join(' ')}`;
+    run: async ({ stage: { first } }) => {
+      const { io, nodeIPs } = await first.start();
+      return `${ioName(io)}, podwire0 ${nodeIPs.join(' ')}`;
     },
   },
   {
@@ -29,19 +35,17 @@ export const SETUP_CHECKS: readonly Check[] = [
       return spec.cidrs.join(', ');
     },
   },
-  {
-    name: 'pods attached',
-    fatal: true,
-    run: async ({ stage, progress }) => {
-      for (const pod of stage.pods) {
-        progress(pod.name);
-        await stage.attach(pod);
-        await checkInterface(stage, pod);
-      }
-      return stage.pods.map((pod) => `${pod.name} ${stage.address(pod, 4)}`).join(', ');
-    },
-  },
+  PODS_ATTACHED,
 ];
+
+async function attachAll({ stage, progress }: CheckContext): Promise<string> {
+  for (const pod of stage.pods) {
+    progress(pod.name);
+    await stage.attach(pod);
+    await checkInterface(stage, pod);
+  }
+  return stage.pods.map((pod) => `${pod.name} ${stage.address(pod, 4)}`).join(', ');
+}
 
 /** The pod's own kernel has to say the same as the answer of `attach`. */
 async function checkInterface(stage: Stage, pod: Pod): Promise<void> {

@@ -2,20 +2,20 @@
 import { formatBitRate } from '../../output/units.js';
 import { bridgedPair, type Check, type CheckContext, expect, forBothFamilies, routedPair } from '../check.js';
 import type { ProbeProcess } from '../probe-process.js';
+import type { Pod, Stage } from '../stage.js';
 
 const OCTETS = 64 << 20;
 /** From nothing to several fragments; 1472 fills an MTU of 1500 exactly. */
 const UDP_SIZES = [0, 1, 512, 1452, 1472, 4_000, 16_000, 60_000];
 
 export const TRANSFER_CHECKS: readonly Check[] = [
-  ...forBothFamilies('UDP echo', udpEcho),
+  ...forBothFamilies('UDP echo', (family, { stage }) => udpEcho(family, stage, bridgedPair(stage))),
   ...forBothFamilies('TCP 64 MiB', tcpBridged),
   { name: 'TCP 64 MiB, routed', run: tcpRouted },
   { name: 'TCP 64 MiB, node to pod', run: tcpFromNode },
 ];
 
-async function udpEcho(family: 4 | 6, { stage }: CheckContext): Promise<string> {
-  const [from, to] = bridgedPair(stage);
+export async function udpEcho(family: 4 | 6, stage: Stage, [from, to]: readonly [Pod, Pod]): Promise<string> {
   const { port } = await to.probe.call('udpServe', {});
   const host = stage.address(to, family);
   const { echoed } = await from.probe.call('udpEcho', { host, port, sizes: UDP_SIZES });
@@ -41,11 +41,11 @@ async function tcpRouted(context: CheckContext): Promise<string> {
 async function tcpFromNode(context: CheckContext): Promise<string> {
   const { stage } = context;
   const [to] = bridgedPair(stage);
-  const host = stage.nodeAddress(4);
-  return transfer({ from: stage.node, to: to.probe, host, label: 'IPv4 from the node' }, context);
+  const host = stage.first.address(4);
+  return transfer({ from: stage.first.probe, to: to.probe, host, label: 'IPv4 from the node' }, context);
 }
 
-interface Transfer {
+export interface Transfer {
   readonly from: ProbeProcess;
   readonly to: ProbeProcess;
   /** Address of `from`. */
@@ -53,7 +53,7 @@ interface Transfer {
   readonly label: string;
 }
 
-async function transfer({ from, to, host, label }: Transfer, context: CheckContext): Promise<string> {
+export async function transfer({ from, to, host, label }: Transfer, context: CheckContext): Promise<string> {
   const offer = await from.call('tcpSend', { octets: OCTETS });
   const request = { host, port: offer.port, octets: OCTETS };
   const received = await to.call('tcpReceive', request, (octets) =>

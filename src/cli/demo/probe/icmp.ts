@@ -7,11 +7,28 @@
  */
 import { RawSocket } from '../../../linux/raw-socket.js';
 import { octetsOf, textOf } from './address.js';
-import type { HopRequest, HopResult, PingRequest, PingResult } from './protocol.js';
+import type {
+  HopRequest,
+  HopResult,
+  PingRequest,
+  PingResult,
+  TooBigRequest,
+  TooBigResult,
+} from './protocol.js';
 
 const HEADER = 8;
+/** Of the IP header that the kernel puts in front. */
+const IP_HEADER = { 4: 20, 6: 40 } as const;
+/** Code of unreachable (RFC 792). */
+const FRAGMENTATION_NEEDED = 4;
 const ICMP = { echoReply: 0, unreachable: 3, echoRequest: 8, timeExceeded: 11 } as const;
-const ICMPV6 = { unreachable: 1, timeExceeded: 3, echoRequest: 128, echoReply: 129 } as const;
+const ICMPV6 = {
+  unreachable: 1,
+  packetTooBig: 2,
+  timeExceeded: 3,
+  echoRequest: 128,
+  echoReply: 129,
+} as const;
 
 /** One family's way of doing it. */
 interface Echo {
@@ -26,6 +43,8 @@ interface Answer {
   readonly answer: NonNullable<HopResult['answer']>;
   readonly from: Uint8Array;
   readonly ttl: number | null;
+  /** Of 'too big'. */
+  readonly mtu?: number;
 }
 
 let nextIdentifier = process.pid & 0xffff;
@@ -69,6 +88,21 @@ export function hop(request: HopRequest): HopResult {
     echo.socket.send(echoRequest(echo, 1, 32), echo.target);
     const answer = awaitAnswer(echo, 1, performance.now() + request.timeoutMs);
     return { from: answer ? textOf(answer.from) : null, answer: answer?.answer ?? null };
+  } finally {
+    echo.socket.close();
+  }
+}
+
+/** One echo request that nobody may fragment, and what the path says to that. */
+export function tooBig(request: TooBigRequest): TooBigResult {
+  const echo = open(request.target);
+  try {
+    if (echo.isIpv6) echo.socket.neverFragment6();
+    else echo.socket.neverFragment();
+    const payload = request.size - IP_HEADER[echo.isIpv6 ? 6 : 4] - HEADER;
+    echo.socket.send(echoRequest(echo, 1, payload), echo.target);
+    const answer = awaitAnswer(echo, 1, performance.now() + request.timeoutMs);
+    return answer?.mtu === undefined ? null : { from: textOf(answer.from), mtu: answer.mtu };
   } finally {
     echo.socket.close();
   }
@@ -120,7 +154,9 @@ function readIcmp(packet: Buffer, echo: Echo, sequence: number): Read {
   if (message[0] !== ICMP.timeExceeded && message[0] !== ICMP.unreachable) return undefined;
   const quoted = message.subarray(HEADER);
   if (!isOurs(quoted.subarray(((quoted[0] ?? 0) & 15) * 4), echo, sequence)) return undefined;
-  return { answer: message[0] === ICMP.timeExceeded ? 'time exceeded' : 'unreachable', ttl };
+  if (message[0] === ICMP.timeExceeded) return { answer: 'time exceeded', ttl };
+  if (message[1] !== FRAGMENTATION_NEEDED) return { answer: 'unreachable', ttl };
+  return { answer: 'too big', ttl, mtu: message.readUInt16BE(6) };
 }
 
 /** No IPv6 header comes first; an error quotes one of 40 octets. */
@@ -128,8 +164,10 @@ function readIcmpv6(message: Buffer, echo: Echo, sequence: number): Read {
   if (message[0] === ICMPV6.echoReply) {
     return isOurs(message, echo, sequence) ? { answer: 'echo reply', ttl: null } : undefined;
   }
-  if (message[0] !== ICMPV6.timeExceeded && message[0] !== ICMPV6.unreachable) return undefined;
+  if ((message[0] ?? 0) > ICMPV6.timeExceeded) return undefined;
   if (!isOurs(message.subarray(HEADER + 40), echo, sequence)) return undefined;
+  if (message[0] === ICMPV6.packetTooBig)
+    return { answer: 'too big', ttl: null, mtu: message.readUInt32BE(4) };
   return { answer: message[0] === ICMPV6.timeExceeded ? 'time exceeded' : 'unreachable', ttl: null };
 }
 

@@ -2,11 +2,12 @@
  * A probe's process: started by the demo inside a namespace, answers requests over the IPC channel, and ends
  * when the channel closes, however the demo ended.
  */
-import { hop, ping } from './icmp.js';
+import { hop, ping, tooBig } from './icmp.js';
 import { describeInterface, inject } from './interface.js';
 import type { Operation, ProbeAnswer, ProbeCall, Request, Result } from './protocol.js';
+import { seenAs, serveSeen } from './seen.js';
 import { exchange, offer, open, receive, serveEcho } from './tcp.js';
-import { serveUdp, udpEcho, udpHeard } from './udp.js';
+import { serveUdp, udpEcho, udpHeard, udpSend } from './udp.js';
 
 type Handlers = {
   [O in Operation]: (
@@ -18,6 +19,7 @@ type Handlers = {
 const HANDLERS: Handlers = {
   ping,
   hop,
+  tooBig,
   tcpSend: ({ octets }) => offer(octets),
   tcpReceive: receive,
   tcpEcho: serveEcho,
@@ -26,6 +28,9 @@ const HANDLERS: Handlers = {
   udpServe: serveUdp,
   udpHeard,
   udpEcho,
+  udpSend,
+  seenServe: serveSeen,
+  seenAs,
   inject,
   interface: ({ ifname }) => describeInterface(ifname),
 };

@@ -31,7 +31,26 @@ export interface HopRequest {
 /** Who answered an echo request of limited reach, and how; null when nobody did. */
 export interface HopResult {
   readonly from: string | null;
-  readonly answer: 'echo reply' | 'time exceeded' | 'unreachable' | null;
+  readonly answer: 'echo reply' | 'time exceeded' | 'unreachable' | 'too big' | null;
+}
+
+export interface TooBigRequest {
+  readonly target: string;
+  /** Octets of the whole IP packet, sent with Don't Fragment; within the interface's MTU. */
+  readonly size: number;
+  readonly timeoutMs: number;
+}
+
+/** Who says that it is too big, and what fits; null when nobody does. */
+export type TooBigResult = { readonly from: string; readonly mtu: number } | null;
+
+export interface DatagramRequest {
+  /** An address of the probe's namespace. */
+  readonly from: string;
+  readonly host: string;
+  readonly port: number;
+  /** Base64. */
+  readonly datagrams: string[];
 }
 
 export interface SendRequest {
@@ -85,6 +104,7 @@ export interface InterfaceResult {
 export interface Operations {
   ping: [PingRequest, PingResult];
   hop: [HopRequest, HopResult];
+  tooBig: [TooBigRequest, TooBigResult];
   /** Offers random data to the first who connects; answers at once. */
   tcpSend: [SendRequest, { port: number; sha256: string }];
   /** Fetches what `tcpSend` offers; reports its progress in octets. */
@@ -99,6 +119,10 @@ export interface Operations {
   udpServe: [Record<string, never>, { port: number }];
   udpHeard: [Record<string, never>, { datagrams: number }];
   udpEcho: [EchoRequest, EchoResult];
+  udpSend: [DatagramRequest, Record<string, never>];
+  /** A TCP server that tells each client the address that it sees it under. */
+  seenServe: [Record<string, never>, { port: number }];
+  seenAs: [{ host: string; port: number }, { seen: string }];
   inject: [InjectRequest, Record<string, never>];
   interface: [{ ifname: string }, InterfaceResult | null];
 }

@@ -107,12 +107,12 @@ export function exchange(timeoutMs: number): Promise<ExchangeResult> {
   });
 }
 
-function failOnSilence(socket: Socket, reject: (error: Error) => void): void {
+export function failOnSilence(socket: Socket, reject: (error: Error) => void): void {
   socket.setTimeout(STALL_MS, () => socket.destroy(new Error(`silent for ${STALL_MS / 1000} s`)));
   socket.on('error', reject);
 }
 
-function listen(server: Server): Promise<number> {
+export function listen(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.on('error', reject);
     server.listen(0, '::', () => resolve((server.address() as AddressInfo).port));

@@ -1,7 +1,7 @@
 /** UDP in the probes: a server that echoes and counts, and datagrams of several sizes that must come back. */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import type { EchoRequest, EchoResult } from './protocol.js';
+import type { DatagramRequest, EchoRequest, EchoResult } from './protocol.js';
 
 const ECHO_TIMEOUT_MS = 1_000;
 
@@ -39,6 +39,29 @@ export async function udpEcho(request: EchoRequest): Promise<EchoResult> {
   } finally {
     socket.close();
   }
+}
+
+/** Sends datagrams from one of this namespace's addresses; whether they arrive is not asked. */
+export async function udpSend({
+  from,
+  host,
+  port,
+  datagrams,
+}: DatagramRequest): Promise<Record<string, never>> {
+  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
+  try {
+    await new Promise<void>((resolve) => socket.bind({ address: from, port: 0 }, resolve));
+    for (const datagram of datagrams) await sent(socket, Buffer.from(datagram, 'base64'), host, port);
+    return {};
+  } finally {
+    socket.close();
+  }
+}
+
+function sent(socket: Socket, datagram: Buffer, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(datagram, port, host, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function connected(socket: Socket, { host, port }: EchoRequest): Promise<void> {
