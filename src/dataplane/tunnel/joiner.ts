@@ -56,18 +56,35 @@ export class Joiner {
     const end = Math.min(at + pool.length[slot], pool.end(slot));
     const size = pool.gsoSize[slot] === 0 ? end - at : pool.gsoSize[slot];
     // Datagrams too short for a frame are one drop: nothing is gained by counting octets of garbage.
-    const count = size < MIN_DATAGRAM ? 1 : Math.max(1, Math.ceil((end - at) / size));
-    this.counters.replicated(count - 1);
-    for (let i = 0, p = at; i < count; i++, p += size) this.datagram(slot, p, Math.min(p + size, end), out);
-    if (this.joined >= 0) this.finishJoined(slot, out);
-    else if (this.isPending) this.keep(slot, out);
-    else pool.release(slot);
-    this.isPending = false;
+    if (size >= end - at || size < MIN_DATAGRAM) {
+      this.takeOnly(slot, at, Math.min(at + size, end), out);
+      return;
+    }
+    for (let p = at; p < end; p += size) this.datagram(slot, p, Math.min(p + size, end), out);
+    this.counters.replicated(Math.ceil((end - at) / size) - 1);
+    this.finish(slot, out);
+  }
+
+  /** One datagram: its frame stays where it is. */
+  private takeOnly(slot: number, at: number, end: number, out: Batch): void {
+    const { pool } = this;
+    if (!this.isDatagram(at, end)) {
+      this.counters.dropped(pool.port[slot], DROP['malformed-tunnel']);
+      pool.release(slot);
+      return;
+    }
+    this.vni = vxlan.vni(pool.view, at);
+    pool.at[slot] = at + vxlan.HEADER_LENGTH;
+    this.push(slot, slot, end - at - vxlan.HEADER_LENGTH, out);
+  }
+
+  private isDatagram(at: number, end: number): boolean {
+    return end - at >= MIN_DATAGRAM && vxlan.hasVni(this.pool.view, at);
   }
 
   private datagram(slot: number, at: number, end: number, out: Batch): void {
     const { view, port } = this.pool;
-    if (end - at < MIN_DATAGRAM || !vxlan.hasVni(view, at)) {
+    if (!this.isDatagram(at, end)) {
       this.counters.dropped(port[slot], DROP['malformed-tunnel']);
       return;
     }
@@ -126,15 +143,17 @@ export class Joiner {
     this.push(slot, own, run.length, out);
   }
 
-  /** Puts out the last frame where it lies. */
-  private keep(slot: number, out: Batch): void {
-    this.pool.at[slot] = this.run.at;
-    this.push(slot, slot, this.run.length, out);
-  }
-
-  private finishJoined(slot: number, out: Batch): void {
-    this.pushJoined(slot, out);
-    this.pool.release(slot);
+  /** Puts out what is pending behind the last datagram: a frame alone stays where it is. */
+  private finish(slot: number, out: Batch): void {
+    const { pool, run } = this;
+    if (this.isPending && this.joined < 0) {
+      pool.at[slot] = run.at;
+      this.push(slot, slot, run.length, out);
+    } else {
+      if (this.isPending) this.pushJoined(slot, out);
+      pool.release(slot);
+    }
+    this.isPending = false;
   }
 
   private pushJoined(slot: number, out: Batch): void {

@@ -15,12 +15,23 @@ const LOWER = 0x0000_ffff;
 const FLAG_CWR = tcp.FLAG.CWR << 16;
 const MAY_DIFFER = (tcp.FLAG.FIN | tcp.FLAG.PSH | tcp.FLAG.CWR) << 16;
 
+/**
+ * 0 where the words at `a` and `b` are the same. In this machine's order: to exchange the octets of both first would be
+ * a tenth of the joiner's time.
+ */
+function differs(view: DataView, a: number, b: number): number {
+  return view.getInt32(a, true) ^ view.getInt32(b, true);
+}
+
+/** The same for a word of which only the bits of `mask` count, as they stand in the diagrams. */
+function differsIn(view: DataView, a: number, b: number, mask: number): number {
+  return (view.getInt32(a) ^ view.getInt32(b)) & mask;
+}
+
 /** Compares an even number of octets. */
 export function sameOctets(view: DataView, a: number, b: number, length: number): boolean {
   const words = length & ~3;
-  for (let i = 0; i < words; i += 4) {
-    if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
-  }
+  for (let i = 0; i < words; i += 4) if (differs(view, a + i, b + i) !== 0) return false;
   return words === length || view.getInt16(a + words) === view.getInt16(b + words);
 }
 
@@ -31,20 +42,19 @@ export function sameNetwork(view: DataView, a: number, b: number, isIpv6: boolea
 
 /** Version, header length, TOS; flags and fragment offset; TTL and protocol; addresses. */
 function sameIpv4(view: DataView, a: number, b: number): boolean {
-  const differs =
-    ((view.getInt32(a) ^ view.getInt32(b)) & UPPER) |
-    ((view.getInt32(a + 4) ^ view.getInt32(b + 4)) & LOWER) |
-    ((view.getInt32(a + 8) ^ view.getInt32(b + 8)) & UPPER) |
-    (view.getInt32(a + 12) ^ view.getInt32(b + 12)) |
-    (view.getInt32(a + 16) ^ view.getInt32(b + 16));
-  return differs === 0;
+  const all =
+    differsIn(view, a, b, UPPER) |
+    differsIn(view, a + 4, b + 4, LOWER) |
+    differsIn(view, a + 8, b + 8, UPPER) |
+    differs(view, a + 12, b + 12) |
+    differs(view, a + 16, b + 16);
+  return all === 0;
 }
 
 /** Version, traffic class, flow label; next header and hop limit; addresses. */
 function sameIpv6(view: DataView, a: number, b: number): boolean {
-  const differs =
-    (view.getInt32(a) ^ view.getInt32(b)) | ((view.getInt32(a + 4) ^ view.getInt32(b + 4)) & LOWER);
-  return differs === 0 && sameOctets(view, a + 8, b + 8, 32);
+  const all = differs(view, a, b) | differsIn(view, a + 4, b + 4, LOWER);
+  return all === 0 && sameOctets(view, a + 8, b + 8, 32);
 }
 
 /**
@@ -52,15 +62,12 @@ function sameIpv6(view: DataView, a: number, b: number): boolean {
  * it has no CWR.
  */
 export function sameTransport(view: DataView, a: number, b: number, length: number): boolean {
-  const word = view.getInt32(b + 12);
-  const differs =
-    (view.getInt32(a) ^ view.getInt32(b)) |
-    (view.getInt32(a + 8) ^ view.getInt32(b + 8)) |
-    ((view.getInt32(a + 12) ^ word) & ~MAY_DIFFER) |
-    (word & FLAG_CWR) |
-    ((view.getInt32(a + 16) ^ view.getInt32(b + 16)) & LOWER);
-  return (
-    differs === 0 &&
-    sameOctets(view, a + tcp.HEADER_LENGTH, b + tcp.HEADER_LENGTH, length - tcp.HEADER_LENGTH)
-  );
+  const all =
+    differs(view, a, b) |
+    differs(view, a + 8, b + 8) |
+    differsIn(view, a + 12, b + 12, ~MAY_DIFFER) |
+    (view.getInt32(b + 12) & FLAG_CWR) |
+    differsIn(view, a + 16, b + 16, LOWER);
+  const { HEADER_LENGTH } = tcp;
+  return all === 0 && sameOctets(view, a + HEADER_LENGTH, b + HEADER_LENGTH, length - HEADER_LENGTH);
 }

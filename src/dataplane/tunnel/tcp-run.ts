@@ -8,7 +8,7 @@
  * - Same ports, acknowledgment, window and option octets; sequence numbers without a gap. No SYN, RST or URG.
  * - All of one payload size but the last, which may be shorter. A PSH or FIN is the last too, and a CWR only
  *   ever the first: the segmenter puts them back there.
- * - At most 65,535 octets of network packet: one slot holds no more of it, as the headers of two are in it.
+ * - At most 65,535 octets of network packet.
  * - The checksums of every segment are right. What differs from one segment to the next is few fields, so the sums
  *   of the rest are taken once.
  *
@@ -29,6 +29,8 @@ const { FIN, SYN, RST, PSH, URG, CWR } = tcp.FLAG;
 const ALONE = SYN | RST | URG;
 /** After one of these nothing is joined. */
 export const END = FIN | PSH;
+
+const MAX_NETWORK = 65_535;
 
 export class TcpRun {
   /** The first segment's frame, and octets of it. */
@@ -81,6 +83,7 @@ export class TcpRun {
     const { view, headers } = this;
     const payload = length - headers;
     if (!this.isOpen || payload <= 0 || payload > this.size) return false;
+    if (headers - this.l3 + this.payload + payload > MAX_NETWORK) return false;
     if ((tcp.sequence(view, at + this.l4) | 0) !== this.next) return false;
     return (
       sameTransport(view, this.at + this.l4, at + this.l4, headers - this.l4) &&

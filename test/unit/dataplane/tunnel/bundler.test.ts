@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Batch } from '../../../../src/dataplane/batch.js';
 import { PACKET } from '../../../../src/dataplane/pool.js';
+import { plainChecksum, wasmChecksum } from '../../../../src/wire/checksum-kernel.js';
 import { GSO } from '../../../../src/wire/virtio-net.js';
 import { pythonWithScapy } from '../../../support/scapy.js';
 import { ScapyProcess } from '../../../support/scapy-process.js';
@@ -79,7 +80,11 @@ const WAY = {
 const frame = (n: number, length = 60): Uint8Array => tcpFrame({ id: n, payload: octets(length, n) });
 
 describe('Bundler: a packet to cut', () => {
-  it('becomes datagrams of one length in one slot', () => {
+  it.each([
+    ['the WebAssembly kernel', wasmChecksum],
+    ['the plain twin', plainChecksum],
+  ])('becomes datagrams of one length in one slot, with %s', (_, checksum) => {
+    bench = new TunnelBench(256, checksum);
     const [taken, ...others] = bundle(bench.packet(fromHex(TSO), TSO_FACTS));
     expect(others).toEqual([]);
     expect(taken.hex).toBe(TSO_SEGMENTS.map((segment) => HEADER + segment).join(''));
@@ -108,7 +113,7 @@ describe('Bundler: a packet to cut', () => {
       checksumStart: 34,
       checksumOffset: 16,
     };
-    return bench.packet(tcpFrame({ payload: octets(payload) }), { ...facts, gsoSize });
+    return bench.packet(tcpFrame({ payload: octets(payload), isPartial: true }), { ...facts, gsoSize });
   }
 
   it.each([

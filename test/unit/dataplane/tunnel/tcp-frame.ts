@@ -27,6 +27,8 @@ export interface TcpFrame {
   readonly payload: Uint8Array;
   /** Zeros behind the network packet. */
   readonly padding: number;
+  /** The TCP checksum field holds the sum of the pseudo header only. */
+  readonly isPartial: boolean;
   /** Added to the right TCP and IPv4 checksum. */
   readonly tcpError: number;
   readonly ipError: number;
@@ -54,6 +56,7 @@ export const SEGMENT: TcpFrame = {
   options: '',
   payload: new Uint8Array(0),
   padding: 0,
+  isPartial: false,
   tcpError: 0,
   ipError: 0,
 };
@@ -102,7 +105,8 @@ function transport(f: TcpFrame): number[] {
     ...options,
   ];
   const segment = [...header, ...f.payload];
-  const check = checksumOf([...addresses(f), 0, 6, ...u16(segment.length), ...segment]) + f.tcpError;
+  const pseudo = [...addresses(f), 0, 6, ...u16(segment.length)];
+  const check = f.isPartial ? ~checksumOf(pseudo) : checksumOf([...pseudo, ...segment]) + f.tcpError;
   [segment[16], segment[17]] = u16(check);
   return segment;
 }

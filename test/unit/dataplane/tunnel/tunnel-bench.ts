@@ -61,9 +61,12 @@ export class TunnelBench {
   private arrived = 0;
   private gone = 0;
 
-  constructor(readonly slots = 256) {
+  constructor(
+    readonly slots = 256,
+    implementation = wasmChecksum,
+  ) {
     this.pool = new PacketPool(slots);
-    const checksum = wasmChecksum(this.pool.memory);
+    const checksum = implementation(this.pool.memory);
     this.segmenter = new Segmenter(this.pool, checksum, this.counters);
     this.bundler = new Bundler(this.pool, checksum, this.counters, this.segmenter);
     this.joiner = new Joiner(this.pool, checksum, this.counters);
