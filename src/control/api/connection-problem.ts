@@ -42,16 +42,10 @@ export function connectionProblem(error: NodeJS.ErrnoException, url: string): Co
   return { kind: 'unreachable', text: unreachable(code, message, url) };
 }
 
-/** The alerts of RFC 8446 section 6.2 about a client's certificate. */
+/** Alert certificate_required of RFC 8446 section 6.2, and whatever else TLS may end with. */
 function clientRefused(code: string, url: string): string {
   if (code.includes('CERTIFICATE_REQUIRED')) {
     return `${url} wants a client certificate; give one with --tls-cert and --tls-key`;
-  }
-  if (code.includes('CERTIFICATE_EXPIRED')) {
-    return `${url} refuses the client certificate, which has expired; give a new one with --tls-cert`;
-  }
-  if (code.includes('UNKNOWN_CA') || code.includes('BAD_CERTIFICATE')) {
-    return `${url} does not know the CA of the client certificate; give one of its CA with --tls-cert`;
   }
   return `TLS with ${url} failed: ${code}`;
 }
@@ -68,8 +62,15 @@ function unreachable(code: string, message: string, url: string): string {
       return `there is no way to ${url}; look at the routes of this machine`;
     case 'ECONNRESET':
     case 'EPIPE':
-      return `${url} closed the connection; if it speaks TLS, use https://, else its log says why`;
+      return `${url} closed the connection; ${whyClosed(url)}`;
     default:
       return `cannot talk to ${url}: ${message}`;
   }
+}
+
+/** What a server of Node's does with a client certificate that it does not accept: it sends no alert, but closes. */
+function whyClosed(url: string): string {
+  return url.startsWith('https:')
+    ? 'where it wants client certificates, that of --tls-cert has expired or is of another CA; its log says why'
+    : 'if it speaks TLS, use https://, else its log says why';
 }

@@ -84,8 +84,10 @@ function tlsServer(files: TlsFiles, log: Logger): TlsServer {
   });
   const refusals = new RepeatedLog(log);
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET') return; // whoever only looked whether the port is open
-    refusals.warn('tls', { client: socket.remoteAddress, error: error.message }, 'TLS client refused');
+    // A certificate that is not accepted comes as a reset connection, with the reason beside it.
+    const reason = socket.authorizationError ?? (error.code === 'ECONNRESET' ? undefined : error.message);
+    const kind = String(socket.authorizationError ?? error.code);
+    if (reason) refusals.warn(kind, { error: String(reason) }, 'TLS client refused');
   });
   renewWhenChanged(server, files, log);
   return server;
