@@ -1,8 +1,12 @@
 /**
- * The built `podwire demo` as root, whole and interrupted. Its own table is the picture:
+ * The built `podwire demo` as root, whole and interrupted. Its own table is the picture; with `--nodes 1`:
  *
  *     web ── db            10.80.0.0/24 ┐
  *     cache                10.81.0.0/24 ┴ podwire daemon ── podwire0, the node
+ *
+ * and with two nodes, a daemon on each:
+ *
+ *     web, db ── node a ── VXLAN, 192.168.77.0/24 ── node b ── cache, api
  *
  * After every run the machine has to be as it was: no namespace, no TAP, no process, no directory.
  */
@@ -12,15 +16,21 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { probeIoUring } from '../../src/linux/io-uring.js';
+import { missingPrograms } from '../support/netns-programs.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/podwire', import.meta.url));
-const DEADLINE_MS = 40_000;
+const DEADLINE_MS = 60_000;
 
 interface DemoAnswer {
   readonly ok: boolean;
   readonly checks: { name: string; ok: boolean; detail: string }[];
   readonly figures: { tcpBitsPerSecond: Record<string, number>; drops: { reason: string; count: number }[] };
-  readonly kept?: { socket: string; namespaces: string[]; pid: number };
+  readonly kept?: {
+    socket: string;
+    namespaces: string[];
+    pid: number;
+    nodes: { name: string; socket: string }[];
+  };
 }
 
 interface Ended {
@@ -78,9 +88,9 @@ function processesNaming(text: string): string[] {
   });
 }
 
-/** Daemons in the node's namespace of a demo. */
-function daemonsOf(pid: number | undefined): number[] {
-  const inside = execFileSync('ip', ['netns', 'pids', `podwire-demo-${pid}-node`], { encoding: 'utf8' });
+/** Daemons in a node's namespace of a demo. */
+function daemonsOf(pid: number | undefined, node: string): number[] {
+  const inside = execFileSync('ip', ['netns', 'pids', `podwire-demo-${pid}-${node}`], { encoding: 'utf8' });
   const pids = inside.split('\n').filter(Boolean).map(Number);
   return pids.filter((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0').includes('daemon'));
 }
@@ -91,9 +101,9 @@ function ownInterfaces(): string[] {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 40_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within 15 s`);
+    if (performance.now() > deadline) throw new Error(`${what}: not within 40 s`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -105,25 +115,38 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(ownInterfaces()).toEqual(interfaces);
   });
 
-  for (const io of ['uring', 'poll']) {
-    const cannot = io === 'uring' && !missing && !probeIoUring().available;
-    it.skipIf(cannot)(`passes every check with --io ${io}`, { timeout: DEADLINE_MS }, async () => {
-      const demo = start('demo', '--json', '--io', io);
-      const { out, err, status } = await ended(demo);
-      const answer = JSON.parse(out) as DemoAnswer;
-      expect(answer.checks.filter(({ ok }) => !ok)).toEqual([]);
-      expect({ ok: answer.ok, status, err }).toEqual({ ok: true, status: 0, err: '' });
-      expect(answer.checks.length).toBeGreaterThan(20);
-      expect(answer.checks.find(({ name }) => name === 'switch starts')?.detail).toContain(
-        io === 'uring' ? 'io_uring' : 'poll',
-      );
-      expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(4);
-      expect(tracesOf(demo.pid)).toEqual([]);
-    });
+  for (const nodes of [1, 2]) {
+    for (const io of ['uring', 'poll']) {
+      const cannot = io === 'uring' && !missing && !probeIoUring().available;
+      const name = `passes every check with --nodes ${nodes} --io ${io}`;
+      it.skipIf(cannot)(name, { timeout: DEADLINE_MS }, async () => {
+        const demo = start('demo', '--json', '--io', io, '--nodes', String(nodes));
+        const answer = await passed(demo);
+        const first = nodes === 1 ? 'switch starts' : 'first node starts';
+        expect(answer.checks.find(({ name }) => name === first)?.detail).toContain(
+          io === 'uring' ? 'io_uring' : 'poll',
+        );
+        expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(nodes === 1 ? 4 : 5);
+      });
+    }
   }
 
+  it('passes with three nodes on a bridge', { timeout: DEADLINE_MS }, async () => {
+    const { checks } = await passed(start('demo', '--json', '--nodes', '3'));
+    expect(checks.find(({ name }) => name === 'nodes see each other')?.detail).toMatch(/c: a .* b /);
+  });
+
+  it.skipIf(missingPrograms('etcd') !== undefined)(
+    'passes with an etcd for its store [needs etcd]',
+    { timeout: DEADLINE_MS },
+    async () => {
+      const { checks } = await passed(start('demo', '--json', '--store', 'etcd'));
+      expect(checks.find(({ name }) => name === 'underlay')?.detail).toContain('etcd at');
+    },
+  );
+
   it('prints a table with a line for each check, and a summary', { timeout: DEADLINE_MS }, async () => {
-    const demo = start('demo', '--pods', '2');
+    const demo = start('demo', '--nodes', '1', '--pods', '2');
     const { out, err, status } = await ended(demo);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^ {2}✓ TCP 64 MiB, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
@@ -132,39 +155,39 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(tracesOf(demo.pid)).toEqual([]);
   });
 
-  it('fails, and says where, when the switch is gone', { timeout: DEADLINE_MS }, async () => {
-    const demo = start('demo');
-    const end = ended(demo);
-    let seen = '';
-    demo.stdout?.on('data', (data: Buffer) => {
-      seen += data.toString();
-    });
-    await until('pods attached', () => seen.includes('✓ pods attached'));
-    for (const pid of daemonsOf(demo.pid)) process.kill(pid, 'SIGKILL');
-    const { out, err, status } = await end;
-    expect(err).toMatch(
-      /^error: DEMO_FAILED: 1 of \d+ checks failed, .* The daemon is gone: ended by SIGKILL\n$/,
-    );
-    expect(out).toMatch(/^ {2}✗ /m);
-    expect(out).toMatch(/\d+ were not run: the daemon has ended\./);
-    expect(status).toBe(1);
-    expect(tracesOf(demo.pid)).toEqual([]);
-  });
-
-  for (const [signal, moment] of [
-    ['SIGINT', 'switch starts'],
-    ['SIGTERM', 'round trip'],
-    ['SIGINT', 'forged packets dropped'],
-    ['SIGHUP', 'namespaces'],
+  for (const [nodes, victim] of [
+    [1, 'node'],
+    [2, 'b'],
   ] as const) {
-    it(`leaves nothing behind when ${signal} comes after '${moment}'`, { timeout: DEADLINE_MS }, async () => {
-      const demo = start('demo');
+    it(`fails, and says where, when a switch of ${nodes} is gone`, { timeout: DEADLINE_MS }, async () => {
+      const demo = start('demo', '--nodes', String(nodes));
       const end = ended(demo);
-      let seen = '';
-      demo.stdout?.on('data', (data: Buffer) => {
-        seen += data.toString();
-      });
-      await until(moment, () => seen.includes(`✓ ${moment}`));
+      await seen(demo, '✓ pods attached');
+      for (const pid of daemonsOf(demo.pid, victim)) process.kill(pid, 'SIGKILL');
+      const { out, err, status } = await end;
+      const daemon = nodes === 1 ? 'daemon' : 'daemon of node b';
+      expect(err).toMatch(/^error: DEMO_FAILED: 1 of \d+ checks failed, /);
+      expect(err).toContain(`The ${daemon} is gone: ended by SIGKILL\n`);
+      expect(out).toMatch(/^ {2}✗ /m);
+      expect(out).toMatch(/\d+ were not run: the daemon has ended\./);
+      expect(status).toBe(1);
+      expect(tracesOf(demo.pid)).toEqual([]);
+    });
+  }
+
+  for (const [signal, nodes, moment] of [
+    ['SIGINT', 1, 'switch starts'],
+    ['SIGTERM', 1, 'forged packets dropped'],
+    ['SIGHUP', 2, 'namespaces'],
+    ['SIGINT', 2, 'first node starts'],
+    ['SIGTERM', 2, 'pods attached'],
+    ['SIGINT', 2, 'node killed'],
+  ] as const) {
+    const name = `leaves nothing behind when ${signal} comes after '${moment}', with --nodes ${nodes}`;
+    it(name, { timeout: DEADLINE_MS }, async () => {
+      const demo = start('demo', '--nodes', String(nodes));
+      const end = ended(demo);
+      await seen(demo, `✓ ${moment}`);
       expect(tracesOf(demo.pid)).not.toEqual([]);
       demo.kill(signal);
       const { err, status } = await end;
@@ -189,8 +212,11 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     });
     const { kept, ok } = JSON.parse((await ended(demo)).out) as DemoAnswer;
     expect(ok).toBe(true);
-    const pods = await ended(start('pods', '--socket', kept?.socket ?? '', '-o', 'json'));
-    expect(JSON.parse(pods.out).items).toHaveLength(3);
+    expect(kept?.nodes.map(({ name }) => name)).toEqual(['a', 'b']);
+    for (const { socket } of kept?.nodes ?? []) {
+      const status = await ended(start('status', '--socket', socket, '-o', 'json'));
+      expect(JSON.parse(status.out)).toMatchObject({ pods: 2, peers: [{ state: 'up' }] });
+    }
     expect(tracesOf(demo.pid)).not.toEqual([]);
     const cleaned = await ended(start('demo', '--clean', String(demo.pid), '--json'));
     expect(JSON.parse(cleaned.out)).toMatchObject({
@@ -200,3 +226,23 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(tracesOf(demo.pid)).toEqual([]);
   });
 });
+
+/** Once the table has this. */
+async function seen(demo: ChildProcess, text: string): Promise<void> {
+  let out = '';
+  demo.stdout?.on('data', (data: Buffer) => {
+    out += data.toString();
+  });
+  await until(text, () => out.includes(text));
+}
+
+/** Its answer, after every check has passed and nothing is left. */
+async function passed(demo: ChildProcess): Promise<DemoAnswer> {
+  const { out, err, status } = await ended(demo);
+  const answer = JSON.parse(out) as DemoAnswer;
+  expect(answer.checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect({ ok: answer.ok, status, err }).toEqual({ ok: true, status: 0, err: '' });
+  expect(answer.checks.length).toBeGreaterThan(20);
+  expect(tracesOf(demo.pid)).toEqual([]);
+  return answer;
+}
