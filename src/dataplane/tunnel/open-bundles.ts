@@ -10,7 +10,7 @@
 import type { PacketPool } from '../pool.js';
 import { sameRemote } from './remote.js';
 
-/** Datagrams that one send takes: the kernel's UDP_MAX_SEGMENTS before Linux 6.9. */
+/** Datagrams that one send takes: UDP_MAX_SEGMENTS of a kernel that does not yet take 128. */
 export const MAX_DATAGRAMS = 64;
 
 /** Octets that one send takes: below 65,507, the most that a UDP datagram over IPv4 can hold. */
