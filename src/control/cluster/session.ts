@@ -42,6 +42,8 @@ export class NodeSession {
   /** Lease that the key was last written on. */
   private writtenOn: string | undefined;
   private isHeld = false;
+  /** Until then the lease lives, whatever happens. */
+  private until = 0;
   private stopped = false;
   private next: Timer | undefined;
   private expiry: Timer | undefined;
@@ -51,7 +53,7 @@ export class NodeSession {
     this.ttlMs = options.ttlMs ?? DEFAULT_TTL;
     this.key = ALIVE + options.name;
     this.clock = options.clock ?? SYSTEM_CLOCK;
-    this.backoff = new Backoff(this.ttlMs / 30, this.ttlMs / 3);
+    this.backoff = new Backoff(this.ttlMs / 60, this.ttlMs / 10);
   }
 
   /** @throws PodwireError NODE_NAME_TAKEN, STORE_UNREACHABLE */
@@ -63,7 +65,7 @@ export class NodeSession {
 
   /** Whether the lease can be relied on now. */
   get held(): boolean {
-    return this.isHeld;
+    return this.isHeld && this.clock.now() < this.until;
   }
 
   /** @param leave the key is deleted now; else it ends with its lease, unless this node returns before. */
@@ -117,11 +119,12 @@ export class NodeSession {
   /** Renews the lease, or takes a new one, and sees to the key. */
   private async hold(takeOver: boolean): Promise<void> {
     const sent = this.clock.now();
+    if (sent >= this.until) this.loseByTime();
     if (this.lease) await this.renew(this.lease);
     this.lease ??= await this.options.store.grant(this.ttlMs);
     this.expireAt(sent + this.lease.ttlMs);
     await this.write(this.lease, takeOver);
-    if (this.isHeld || this.stopped || this.clock.now() >= sent + this.lease.ttlMs) return;
+    if (this.isHeld || this.stopped || this.clock.now() >= this.until) return;
     this.isHeld = true;
     if (!takeOver) this.options.onRegained?.();
   }
@@ -170,16 +173,14 @@ export class NodeSession {
   }
 
   private expireAt(time: number): void {
+    this.until = time;
     this.expiry?.cancel();
-    if (this.stopped) return;
-    this.expiry = this.clock.after(time - this.clock.now(), () =>
-      this.lose(
-        new PodwireError(
-          'LEASE_EXPIRED',
-          `not renewed for ${this.ttlMs / 1000} s: the store does not answer`,
-        ),
-      ),
-    );
+    if (!this.stopped) this.expiry = this.clock.after(time - this.clock.now(), () => this.loseByTime());
+  }
+
+  private loseByTime(): void {
+    const message = `not renewed for ${this.ttlMs / 1000} s: the store does not answer`;
+    this.lose(new PodwireError('LEASE_EXPIRED', message));
   }
 
   private lose(error: PodwireError): void {
