@@ -5,7 +5,8 @@
  * flows that meet at one place close each other's bundle, which costs a send and nothing else.
  *
  * Eight places: the packets of one batch belong to few flows. Packets of any length are appended: to copy one of 1,450
- * octets takes 30 ns, one of 30,000 less than a microsecond, and a send of its own 2.4 microseconds (loopback). Holds slots only between `Bundler.add` and `finish`.
+ * octets takes 30 ns, one of 30,000 less than a microsecond, and a send of its own 2.4 microseconds
+ * (loopback). Holds slots only between `Bundler.add` and `finish`.
  */
 import type { PacketPool } from '../pool.js';
 import { sameRemote } from './remote.js';
