@@ -9,8 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { probeIoUring } from '../../src/linux/io-uring.js';
+import { libc } from '../../src/linux/libc.js';
 import { withNamespace } from '../../src/linux/netns.js';
 import { pathMtu } from '../../src/linux/path-mtu.js';
+import { SocketOption } from '../../src/linux/udp-abi.js';
 import { closeTunnelSockets, openTunnelSockets } from '../../src/linux/udp-socket.js';
 import { DatagramSession, hexOf, numbered, numberedSeries } from '../conformance/datagrams.js';
 import { broken, Capture, matching, verified } from '../support/netns-capture.js';
@@ -176,6 +178,47 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       expect(counters.total('sent')).toBe(0);
     });
 
+    it('sends more at once than the submission queue holds', () => {
+      const { harness, session } = open({ kind, family });
+      const slot = session.slotWith(numbered(1, 40));
+      session.pool.share(slot, 4999);
+      session.send(new Array(5000).fill(slot));
+      expect(harness.sent()).toHaveLength(5000);
+      expect(session.counts()).toEqual({ sent: 5000, bytes: 200_000, dropped: 0 });
+      session.expectSlots(0);
+    });
+
+    it('drops what does not fit the sockets’ buffers, at once, and goes on when there is room', () => {
+      const { harness, session } = open({ kind, family });
+      for (const fd of harness.sockets.sendFds) {
+        libc().setsockopt(fd, 1, SocketOption.SO_SNDBUF, Int32Array.of(20_000), 4);
+      }
+      // Nobody answers for this address, so what is sent to it waits in the kernel, at the sockets' expense.
+      const remote = family === 4 ? '10.98.0.77' : 'fd98::77';
+      const begun = performance.now();
+      session.send(numberedSeries(200, 1000).map((bytes) => session.slotWith(bytes, { remote })));
+      expect(performance.now() - begun).toBeLessThan(500);
+      const { sent, dropped } = session.counts();
+      expect([sent + dropped, session.drops('tx-queue-full')]).toEqual([200, dropped]);
+      expect(sent).toBeGreaterThan(5);
+      expect(dropped).toBeGreaterThan(100);
+      session.expectSlots(0);
+
+      const length = family === 4 ? 24 : 64;
+      run('ip', '-n', pair.far, 'addr', 'add', `${remote}/${length}`, 'dev', 'eth0');
+      const neighbour = ['lladdr', '02:00:00:00:98:02', 'dev', 'eth0', 'nud', 'permanent'];
+      const receiver = new PlainUdp(pair.far, remote, harness.remotePort, NEAR[family], TUNNEL_PORT);
+      onTestFinished(() => {
+        receiver.close();
+        run('ip', '-n', pair.far, 'addr', 'del', `${remote}/${length}`, 'dev', 'eth0');
+        run('ip', '-n', pair.near, 'neigh', 'del', remote, 'dev', 'eth0');
+      });
+      run('ip', '-n', pair.near, 'neigh', 'replace', remote, ...neighbour);
+      expect(receiver.receive(50)).toHaveLength(sent);
+      session.send([session.slotWith(numbered(1), { remote })]);
+      expect(receiver.receive(50)).toHaveLength(1);
+    });
+
     it('wakes once for its own sends at most', () => {
       const { harness, session } = open({ kind, family });
       session.send(numberedSeries(100).map((bytes) => session.slotWith(bytes)));
@@ -183,6 +226,18 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       harness.driver.wait(50);
       expect(performance.now() - begun).toBeGreaterThan(40);
     });
+  });
+
+  it.runIf(kinds.length === 2)('bounds what a cycle sends one by one over io_uring', () => {
+    const { harness, session } = open({ kind: 'uring', family: 4, segments: 'off' });
+    const { slot } = bundle(session, 64, 40);
+    session.pool.share(slot, 199);
+    session.send(new Array(200).fill(slot));
+    // 128 of 64 datagrams are 8192.
+    expect(session.counts()).toEqual({ sent: 128, bytes: 128 * 64 * 40, dropped: 72 });
+    expect(session.drops('tx-queue-full')).toBe(72);
+    expect(harness.sent()).toHaveLength(8192);
+    session.expectSlots(0);
   });
 
   it.each(kinds)('takes IPv6 datagrams without a checksum (RFC 7348 section 5), over %s', (kind) => {
