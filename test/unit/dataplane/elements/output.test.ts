@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_PEERS, PEER_EGRESS } from '../../../../src/dataplane/constants.js';
 import { InMemoryDevice } from '../../../../src/dataplane/devices/memory.js';
 import { Egress } from '../../../../src/dataplane/egress.js';
 import { Output } from '../../../../src/dataplane/elements/output.js';
@@ -11,6 +12,21 @@ const FIRST = bytes('02700000001102700000001088b56669727374');
 const SECOND = bytes('02700000001102700000001088b57365636f6e64');
 
 describe('Output', () => {
+  it('hands what is for a peer to the tunnel', () => {
+    const fixture = new RouterFixture(networks({ ports: [3] }));
+    const { pool, counters } = fixture;
+    const tunnel = fixture.batch();
+    const egress = new Egress(pool, counters, fixture.segmenter);
+    const element = new Output(fixture.context, fixture.batch(), egress, tunnel);
+    const slots = [FIRST, SECOND].map((frame) => fixture.receive(frame, 0));
+    [PEER_EGRESS, PEER_EGRESS + MAX_PEERS - 1].forEach((number, i) => {
+      pool.egress[slots[i]] = number;
+    });
+    fixture.run(element, ...slots);
+    expect(fixture.send(tunnel)).toEqual([hex(FIRST), hex(SECOND)]);
+    fixture.expectBalance();
+  });
+
   it('hands packets to their ports, in order', () => {
     const fixture = new RouterFixture(networks({ ports: [3] }));
     const { pool, counters } = fixture;
