@@ -63,14 +63,20 @@ export class RemoteCaller {
     body: unknown,
   ): Promise<{ status: number; text: string }> {
     const signal = AbortSignal.timeout(this.timeoutMs);
-    try {
+    const attempt = async (): Promise<{ status: number; text: string }> => {
       const message = await this.send(method, path, body, signal);
       return { status: message.statusCode ?? 0, text: await readAll(message) };
+    };
+    try {
+      return await attempt().catch((error) => {
+        if (error instanceof StaleConnection && method === 'GET') return attempt();
+        throw error;
+      });
     } catch (error) {
       if (signal.aborted) {
         throw this.unreachable(`${this.address.url} did not answer within ${this.timeoutMs} ms`);
       }
-      throw this.unreachable(connectionProblem(error as NodeJS.ErrnoException, this.address.url).text);
+      throw this.unreachable(connectionProblem(causeOf(error), this.address.url).text);
     }
   }
 
@@ -80,7 +86,9 @@ export class RemoteCaller {
     const request = this.isTls ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
       const options = { method, agent: this.agent, headers, signal };
-      request(`${this.address.url}${path}`, options, resolve).on('error', reject).end(text);
+      const call = request(`${this.address.url}${path}`, options, resolve);
+      call.on('error', (error) => reject(call.reusedSocket ? new StaleConnection(error) : error));
+      call.end(text);
     });
   }
 
@@ -94,6 +102,17 @@ export class RemoteCaller {
     if (error.code === 'STOPPING') return this.unreachable(`the daemon at ${url} is stopping`);
     return new PodwireError(error.code, error.message, error.field);
   }
+}
+
+/** On a connection that was kept: the server may have closed it while the request was on its way. */
+class StaleConnection extends Error {
+  constructor(override readonly cause: NodeJS.ErrnoException) {
+    super(cause.message);
+  }
+}
+
+function causeOf(error: unknown): NodeJS.ErrnoException {
+  return error instanceof StaleConnection ? error.cause : (error as NodeJS.ErrnoException);
 }
 
 async function readAll(message: IncomingMessage): Promise<string> {

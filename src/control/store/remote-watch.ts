@@ -38,6 +38,8 @@ export class RemoteWatch {
   private watchdog: NodeJS.Timeout | undefined;
   private readonly backoff = new Backoff(SHORTEST_BACKOFF, LONGEST_BACKOFF);
   private ended = false;
+  /** Why the watchdog ended the connection. */
+  private silence: string | undefined;
   /** Until `open` has resolved. */
   private first: { resolve(): void; reject(error: PodwireError): void } | undefined;
 
@@ -73,12 +75,11 @@ export class RemoteWatch {
   }
 
   private connect(): void {
-    const { url, tls, timeoutMs } = this.context;
+    const { url, tls } = this.context;
     const query = new URLSearchParams({ prefix: this.options.prefix, revision: String(this.seen) });
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/store/watch?${query}`, {
       ...tls,
       headers: this.context.headers(),
-      handshakeTimeout: timeoutMs,
       perMessageDeflate: false,
       // A message for each turn of the event loop, so that `open` has resolved before the first change is told.
       allowSynchronousEvents: false,
@@ -125,6 +126,7 @@ export class RemoteWatch {
     this.context.up();
     this.first?.resolve();
     this.first = undefined;
+    this.heard();
   }
 
   private report(revision: number, changes: StoreWatchMessage['changes']): void {
@@ -144,8 +146,9 @@ export class RemoteWatch {
       this.end(told);
       return;
     }
-    const error =
-      problem ?? told ?? this.context.unreachable(`the connection to ${this.context.url} was lost`);
+    const lost = this.context.unreachable(this.silence ?? `the connection to ${this.context.url} was lost`);
+    const error = this.silence ? lost : (problem ?? told ?? lost);
+    this.silence = undefined;
     this.context.down(error);
     if (this.first) this.end(error);
     else this.retry = setTimeout(() => this.connect(), this.backoff.next());
@@ -156,7 +159,11 @@ export class RemoteWatch {
     clearTimeout(this.watchdog);
     if (this.ended) return;
     const limit = this.first ? this.context.timeoutMs : SILENCE;
-    this.watchdog = setTimeout(() => this.socket?.terminate(), limit);
+    const { socket } = this;
+    this.watchdog = setTimeout(() => {
+      this.silence = `${this.context.url} was silent for ${limit} ms`;
+      socket?.terminate();
+    }, limit);
   }
 }
 
