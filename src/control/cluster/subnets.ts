@@ -62,6 +62,8 @@ export type LostListener = (cidr: string, why: string) => void;
 /** @param reset the store has lost its data: nobody need have released it. */
 export type OwnerListener = (block: string, owner: SubnetOwner | undefined, reset: boolean) => void;
 
+/** A node that has lost this often looks at 2 to the power of it for one that is free. */
+const MOST_SPREAD = 10;
 /** Everything that writes is done one after the other. */
 const LOCK = 'subnets';
 
@@ -231,7 +233,7 @@ export class SubnetLeases {
     for (const cidr of choices(clusterCidr, this.lengths)) {
       if (blocksOf(cidr, this.lengths).some((block) => taken.has(block)) || !isFree(cidr, unusual)) continue;
       found.push(cidr);
-      if (found.length === 2 ** attempt) break;
+      if (found.length >= 2 ** Math.min(attempt, MOST_SPREAD)) break;
     }
     if (found.length > 0) return [found[Math.floor((this.options.random ?? Math.random)() * found.length)]];
     throw new PodwireError(
