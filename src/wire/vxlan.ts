@@ -26,13 +26,6 @@ export const DEFAULT_PORT = 4789;
 /** What the Linux kernel used before there was an assigned port, and flannel does to this day. */
 export const LINUX_PORT = 8472;
 
-/** VNIs have 24 bits. */
-export const MAX_VNI = 0xff_ffff;
-
-/** Octets around an inner network packet: inner Ethernet, VXLAN, UDP and the outer IP header. */
-export const OVERHEAD_4 = 14 + HEADER_LENGTH + 8 + 20;
-export const OVERHEAD_6 = 14 + HEADER_LENGTH + 8 + 40;
-
 /** Whether the VNI of the header at `at` means anything. */
 export function hasVni(view: DataView, at: number): boolean {
   return (view.getUint8(at + FLAGS) & FLAG_I) !== 0;
