@@ -31,6 +31,23 @@ describe('openApi', () => {
     });
   });
 
+  it('says how to show who asks, and what may be asked without', () => {
+    const { components, security } = document as unknown as {
+      components: { securitySchemes: Record<string, { type: string }> };
+      security: Record<string, string[]>[];
+    };
+    const types = Object.values(components.securitySchemes).map(({ type }) => type);
+    expect(types).toEqual(['http', 'mutualTLS']);
+    for (const requirement of security) {
+      for (const name of Object.keys(requirement)) expect(components.securitySchemes).toHaveProperty(name);
+    }
+    const open = routes.filter(({ method, path }) => {
+      const operation = document.paths[path.replace(/:(\w+)/g, '{$1}')][method.toLowerCase()];
+      return !Object.hasOwn((operation as { responses: object }).responses, '401');
+    });
+    expect(open.map(({ path }) => path)).toEqual(['/healthz', '/readyz']);
+  });
+
   it('refers only to schemas that it has, and they are schemas', () => {
     const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)];
     expect(references.length).toBeGreaterThan(20);
