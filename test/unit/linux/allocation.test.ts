@@ -9,9 +9,13 @@ import { closeEventfd, createEventfd, drainEventfd, signalEventfd } from '../../
 import { IoUring, probeIoUring } from '../../../src/linux/io-uring.js';
 import { MemoryAddress } from '../../../src/linux/memory.js';
 import { MemoryIo, PollEvents, PollSet } from '../../../src/linux/poll.js';
+import { MessageIo, MessageTable } from '../../../src/linux/udp-message.js';
+import { closeTunnelSockets, openTunnelSockets } from '../../../src/linux/udp-socket.js';
 
 const WARM_UP = 50_000;
 const CALLS = 1_600_000;
+/** A sendmsg and a recvmsg cost more than the other calls: so long on a busy machine (ms). */
+const MESSAGES_TIMEOUT = 90_000;
 /** The collections that vitest's own doings and the profiler's start may cause. */
 const TOLERATED = 2;
 
@@ -62,6 +66,63 @@ describe('allocation', () => {
     expect(ready).toBe(3 * (WARM_UP + CALLS));
     expect(count).toBeLessThanOrEqual(TOLERATED);
   });
+
+  it(
+    'a message sent and received',
+    () => {
+      const sockets = openTunnelSockets({ address: '127.0.0.1', port: 20_789, sources: 1 });
+      const io = new MessageIo(memory);
+      const remote = new Int32Array(4);
+      let received = 0;
+      let sum = 0;
+      const count = collections((i) => {
+        const offset = (i & 0xff) * 64;
+        // A signed address and a high port: numbers that would be boxed, if any were.
+        io.message.aimToSend(0, offset, 40, 20);
+        io.message.toIpv4(0, i % 64 === 0 ? 0x7f00_0001 : -1, sockets.udpPort);
+        const done = io.send(sockets.sendFds[0]);
+        if (io.receive(sockets.receiveFd, offset, 64) > 0) received++;
+        io.message.readRemote(0, remote, 0);
+        // Kept small, since a large sum would be boxed itself.
+        sum = (sum + done + io.message.segment(0) + io.message.remotePort(0)) & 0xffff;
+      });
+      closeTunnelSockets(sockets);
+      expect(received).toBeGreaterThanOrEqual(CALLS / 64);
+      expect(sum).toBeGreaterThanOrEqual(0);
+      expect(count).toBeLessThanOrEqual(TOLERATED);
+    },
+    MESSAGES_TIMEOUT,
+  );
+
+  it.skipIf(!probeIoUring().available)(
+    'messages sent and received through a ring',
+    () => {
+      const sockets = openTunnelSockets({ address: '127.0.0.1', port: 20_790, sources: 1 });
+      const ring = new IoUring({ entries: 16, files: 2 });
+      ring.setFile(0, sockets.receiveFd);
+      ring.setFile(1, sockets.sendFds[0]);
+      const sends = new MessageTable(1, memory);
+      const reads = new MessageTable(1, memory);
+      let sum = 0;
+      const count = collections((i) => {
+        const offset = (i & 0xff) * 64;
+        sends.aimToSend(0, offset, 40, 0);
+        sends.toIpv4(0, i % 64 === 0 ? 0x7f00_0001 : -1, sockets.udpPort);
+        reads.aimToReceive(0, offset, 64);
+        ring.sq.sendmsgNoWait(1, sends.low(0), sends.high(0), i);
+        ring.sq.recvmsgNoWait(0, reads.low(0), reads.high(0), i);
+        ring.submit(2);
+        const completed = ring.cq.count();
+        for (let k = 0; k < completed; k++) sum += ring.cq.result(k);
+        ring.cq.advance(completed);
+      });
+      ring.close();
+      closeTunnelSockets(sockets);
+      expect(sum).not.toBe(0);
+      expect(count).toBeLessThanOrEqual(TOLERATED);
+    },
+    MESSAGES_TIMEOUT,
+  );
 
   it.skipIf(!probeIoUring().available)('an io_uring cycle: prepare, submit, read completions', () => {
     const ring = new IoUring({ entries: 16, files: 1 });
