@@ -1,5 +1,5 @@
 /** The first checks of a demo with several nodes: each joins, leases its subnets, and sees the others. */
-import type { StatusAnswer } from '../../../control/api/types.js';
+import type { RoutesAnswer, StatusAnswer } from '../../../control/api/types.js';
 import { ioName } from '../../output/io-name.js';
 import { formatMicros } from '../../output/units.js';
 import { type Check, type CheckContext, expect } from '../check.js';
@@ -57,7 +57,7 @@ async function seeEachOther({ stage }: CheckContext): Promise<string> {
     .join('; ');
 }
 
-/** The peers of a node, once all others are among them, up, with a round trip. */
+/** The peers of a node, once all others are among them, up, with a round trip, and routes lead to them. */
 export async function waitForPeers(
   node: DemoNode,
   nodes: readonly DemoNode[],
@@ -65,13 +65,32 @@ export async function waitForPeers(
 ): Promise<StatusAnswer['peers']> {
   for (;;) {
     const { peers } = await node.switch.api.get<StatusAnswer>('/v1/status');
-    const missing = nodes.filter((other) => other !== node && !isUp(peers, other));
-    if (missing.length === 0) return peers;
-    const [{ name }] = missing as [DemoNode];
-    const state = peers.find((peer) => peer.name === name)?.state ?? 'not known';
-    expect(performance.now() < deadline, `${node.name} does not see ${name}, it is ${state}`);
+    const missing = await missingPeer(node, nodes, peers);
+    if (missing === undefined) return peers;
+    expect(performance.now() < deadline, missing);
     await sleep(POLL_MS);
   }
+}
+
+/** In words, what is not there yet. */
+async function missingPeer(
+  node: DemoNode,
+  nodes: readonly DemoNode[],
+  peers: StatusAnswer['peers'],
+): Promise<string | undefined> {
+  for (const other of nodes.filter((candidate) => candidate !== node)) {
+    const state = peers.find(({ name }) => name === other.name)?.state ?? 'not known';
+    if (!isUp(peers, other)) return `${node.name} does not see ${other.name}, it is ${state}`;
+    if ((await routesTo(node, other)) === 0)
+      return `${node.name} has no routes to ${other.name}, which is up`;
+  }
+  return undefined;
+}
+
+/** How many routes of a node lead through the tunnel to another. */
+export async function routesTo(node: DemoNode, other: DemoNode): Promise<number> {
+  const { routes } = await node.switch.api.get<RoutesAnswer>('/v1/routes');
+  return routes.filter(({ kind, dev }) => kind === 'peer' && dev === `node/${other.name}`).length;
 }
 
 function isUp(peers: StatusAnswer['peers'], { name, underlay }: DemoNode): boolean {

@@ -1,12 +1,12 @@
 /** A node dies and comes back: the others drop the routes to it and say so to who asks for it; then all is as before. */
-import type { RoutesAnswer, StatusAnswer } from '../../../control/api/types.js';
+import type { StatusAnswer } from '../../../control/api/types.js';
 import { formatMicros } from '../../output/units.js';
 import { bridgedPair, type Check, type CheckContext, expect, remotePair } from '../check.js';
 import type { DemoNode } from '../node.js';
 import type { InterfaceResult } from '../probe/protocol.js';
 import type { Stage } from '../stage.js';
 import { sleep } from '../time.js';
-import { waitForPeers } from './cluster-setup.js';
+import { routesTo, waitForPeers } from './cluster-setup.js';
 import { ping, pingAll, podPairs } from './ping.js';
 import { EXCHANGE_TIMEOUT_MS, expectSamePods, interfaces } from './restart.js';
 
@@ -61,11 +61,6 @@ async function killNode({ stage, figures, progress }: CheckContext): Promise<str
   await ping({ from: one.probe, to: other.name, target: stage.address(other, 4) }, 3, 56);
   const time = formatMicros(figures.detectionMillis * 1000);
   return `${routes} routes to ${victim.name} gone after ${time}, ${client.name} is told unreachable, ${stage.first.name} goes on`;
-}
-
-async function routesTo(node: DemoNode, other: DemoNode): Promise<number> {
-  const { routes } = await node.switch.api.get<RoutesAnswer>('/v1/routes');
-  return routes.filter(({ kind, dev }) => kind === 'peer' && dev === `node/${other.name}`).length;
 }
 
 async function untilRoutesGone(node: DemoNode, other: DemoNode): Promise<number> {
