@@ -1,5 +1,5 @@
 /** The API on TCP: who gets in with a token, and what a client can do to the server. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -327,4 +327,53 @@ it('gives a slow reader the whole answer, and the next one on the same connectio
     if (size % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   expect(size).toBeGreaterThan(2 * 8_000_000);
+});
+
+it('takes the place of a server that was killed', async () => {
+  const other = new Bench();
+  const program = `const { createServer } = require('net');
+    createServer().listen(process.argv[1], () => createServer().listen(process.argv[1] + '.tcp', () => process.kill(process.pid, 'SIGKILL')))`;
+  expect(spawnSync(process.execPath, ['-e', program, other.socket]).signal).toBe('SIGKILL');
+  for (const suffix of ['', '.tcp']) expect(existsSync(other.socket + suffix)).toBe(true);
+  const next = await other.serve(routes);
+  const url = `http://127.0.0.1:${next.port}/v1/thing`;
+  expect((await httpCall({ url, headers: RIGHT })).status).toBe(200);
+  expect((await httpCall({ socketPath: other.socket, path: '/v1/thing' })).status).toBe(200);
+  next.close();
+  other.close();
+});
+
+it('listens on IPv6', async () => {
+  const other = new Bench();
+  const next = await other.serve(routes, { address: { host: '::1', port: 0 } });
+  expect((await httpCall({ url: `http://[::1]:${next.port}/healthz` })).status).toBe(200);
+  next.close();
+  other.close();
+});
+
+it('lets requests under way have their answers when it stops, and tells watchers', async () => {
+  const other = new Bench();
+  let answer = (): void => {};
+  const slow = get(
+    '/v1/slow',
+    () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ body: 'done' });
+      }),
+  );
+  const next = await other.serve([...routes, slow]);
+  const at = `127.0.0.1:${next.port}`;
+  const watcher = new WebSocket(`ws://${at}/v1/stream`, { headers: RIGHT });
+  await once(watcher, 'open');
+  const closed = once(watcher, 'close');
+  const asked = httpCall({ url: `http://${at}/v1/slow`, headers: RIGHT });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  next.stopAccepting();
+  expect((await closed)[0]).toBe(1001);
+  await expect(httpCall({ url: `http://${at}/healthz` })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  answer();
+  expect((await asked).text).toBe('"done"\n');
+  next.close();
+  for (const suffix of ['', '.tcp']) expect(existsSync(other.socket + suffix)).toBe(false);
+  other.close();
 });
