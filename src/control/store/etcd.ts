@@ -31,12 +31,13 @@ import type {
 export interface EtcdStoreOptions extends EtcdClientOptions {
   /** Before every key; 'podwire/'. */
   readonly prefix?: string;
+  /** Entries asked for at once; 5,000. */
+  readonly page?: number;
 }
 
 /** Under the prefix; in no listing and no watch. */
 const IDENTITY = '.identity';
-/** Entries asked for at once. */
-const PAGE = 5000;
+const DEFAULT_PAGE = 5000;
 /** Listings begun again because their pages were compacted meanwhile. */
 const LIST_ATTEMPTS = 5;
 const SHORTEST_LEASE = 1000;
@@ -53,11 +54,16 @@ export class EtcdStore implements Store {
   private constructor(
     private readonly client: EtcdClient,
     private readonly prefix: string,
+    private readonly page: number,
   ) {}
 
   /** @throws PodwireError INVALID, UNSUPPORTED, STORE_UNREACHABLE, STORE_FAILED */
   static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
-    const store = new EtcdStore(new EtcdClient(options), options.prefix ?? 'podwire/');
+    const store = new EtcdStore(
+      new EtcdClient(options),
+      options.prefix ?? 'podwire/',
+      options.page ?? DEFAULT_PAGE,
+    );
     try {
       await store.identify();
       return store;
@@ -191,7 +197,7 @@ export class EtcdStore implements Store {
   private async listOnce(prefix: string): Promise<Listing> {
     const { key: first, range_end } = this.rangeOf(prefix);
     const identity = { request_range: { key: this.keyOf(IDENTITY) } };
-    const page = { request_range: { key: first, range_end, limit: PAGE } };
+    const page = { request_range: { key: first, range_end, limit: this.page } };
     const floor = this.newest;
     const { header, responses } = await this.call((etcd, options) =>
       etcd.kv.txn({ success: [identity, page] }, options),
@@ -203,7 +209,7 @@ export class EtcdStore implements Store {
     for (let { more } = found; more; ) {
       const key = Buffer.concat([kvs[kvs.length - 1].key, Buffer.of(0)]);
       const next = await this.call((etcd, options) =>
-        etcd.kv.range({ key, range_end, limit: PAGE, revision: header.revision }, options),
+        etcd.kv.range({ key, range_end, limit: this.page, revision: header.revision }, options),
       );
       kvs.push(...next.kvs);
       more = next.more;
