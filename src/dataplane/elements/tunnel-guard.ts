@@ -8,7 +8,8 @@
  * address that they come from or claim belongs to that MAC address, as in source-guard.ts: `0.0.0.0` and `::` where
  * DHCP, address probes and duplicate address detection need them; the link-local address that follows from the
  * MAC. The peer may also route into an overlay, as each node is the gateway of all its networks: then the source
- * MAC is the gateway's and the IP source is from a prefix of the peer, and nothing is claimed.
+ * MAC is the gateway's and the IP source is from a prefix of the peer, and nothing is claimed. Into an overlay
+ * without a gateway nobody routes.
  *
  * Answers ACCEPTED or the number of a drop reason: tunnel-mac, vlan-not-routed, not-ip, tunnel-source, link-protocol,
  * not-forwardable, malformed-nd.
@@ -88,8 +89,9 @@ export function guardBridged(context: Context, slot: number, peer: number): numb
 
 /** Who routed it has taken care that it is for one host; a gateway that asks or answers is each node's own. */
 function guardGateway(context: Context, slot: number, peer: number): number {
-  const { pool } = context;
+  const { pool, tables } = context;
   const kind = pool.kind[slot];
+  if (tables.domains.routed[pool.domain[slot]] === 0) return DROP['tunnel-source'];
   if (pool.vlan[slot] !== 0 || !isIp(kind)) return DROP['tunnel-source'];
   if (ethernet.isMulticastHi(ethernet.dstHi(pool.view, pool.at[slot]))) return DROP['tunnel-source'];
   if (kind === KIND.IPV6 && isDiscovery(pool, slot)) return DROP['tunnel-source'];

@@ -1,5 +1,6 @@
 // In scapy's expressions: V(n) = VXLAN(flags='Instance',vni=n); VTEP = '02:70:00:00:ff:01' is this node, PEER =
-// '02:70:00:00:fe:03' peer 3, R = '02:70:00:00:00:21' a pod behind it; B2 = '02:70:00:00:00:12' is port 2; A0 = '10.0.0.10'.
+// '02:70:00:00:fe:03' peer 3, R = '02:70:00:00:00:21' a pod behind it; OGW = '02:70:00:00:ff:02' is the gateway of the
+// overlay, B2 = '02:70:00:00:00:12' port 2; A0 = '10.0.0.10'.
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../../src/dataplane/batch.js';
 import { Decapsulate } from '../../../../src/dataplane/elements/decapsulate.js';
@@ -31,6 +32,11 @@ const FOREIGN = bytes(`
 // scapy: V(2)/Ether(src=PEER,dst=VTEP)/IP(src='10.21.0.5',dst=A0)/UDP(sport=1,dport=2)/b'hello'
 const WRONG = bytes(`
   080000000000020002700000ff0102700000fe0308004500002100010000401166a80a1500050a00000a00010002000da7db
+  68656c6c6f
+`);
+// scapy: V(77)/Ether(src=OGW,dst=B2)/IP(src='10.21.0.5',dst='10.0.2.12')/UDP(sport=1,dport=2)/b'hello'
+const INTO = bytes(`
+  0800000000004d0002700000001202700000ff0208004500002100010000401164a60a1500050a00020c00010002000da5d9
   68656c6c6f
 `);
 
@@ -120,6 +126,16 @@ describe('Decapsulate', () => {
     fixture.run(element, fixture.arrive(datagram, address));
     expect(fixture.drops(reason, TUNNEL)).toBe(1);
     fixture.expectBalance();
+  });
+
+  it('takes what a peer has routed into an overlay, where there is a gateway', () => {
+    const routed = setUp();
+    routed.fixture.run(routed.element, routed.fixture.arrive(INTO));
+    expect(routed.fixture.send(routed.bridged)).toEqual([hex(INTO.subarray(8))]);
+    const domains = TUNNEL_SNAPSHOT.domains.map((domain) => ({ ...domain, gateways: [] }));
+    const closed = setUp({ ...TUNNEL_SNAPSHOT, domains });
+    closed.fixture.run(closed.element, closed.fixture.arrive(INTO));
+    expect(closed.fixture.drops('tunnel-source', TUNNEL)).toBe(1);
   });
 
   it('takes a bundle apart and judges each frame by itself', () => {
