@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Figure } from './figure.js';
 import { NODE_SCENARIOS, nodeSubjects } from './node/scenarios.js';
 import { Progress } from './progress.js';
+import { SCALE_ROUTES, scaleRoutes } from './scale/routes.js';
 import { type RunOptions, runScenario } from './scenario.js';
 import { table } from './table.js';
 import { TUNNEL_SCENARIOS, tunnelSubjects } from './tunnel/scenarios.js';
@@ -39,6 +40,7 @@ const RUNNERS: ReadonlyMap<string, Runner> = new Map([
     scenario.name,
     (options, progress) => runScenario(scenario, tunnelSubjects(options.daemonFlags), options, progress),
   ]),
+  [SCALE_ROUTES, scaleRoutes],
 ]);
 
 /** @throws Error naming a scenario that there is not. */
