@@ -5,7 +5,7 @@
  * `Tables.from` wraps them there without further work, so that a swap between two batches costs nothing that
  * grows with the number of pods or routes.
  */
-import { formatIp, linkLocalOf, parseCidr, parseIp, parseMac } from '../wire/address.js';
+import { formatIp, linkLocalOf, parseIp, parseMac } from '../wire/address.js';
 import { PEER_EGRESS } from './constants.js';
 import { EMPTY_SNAPSHOT, type NeighbourSpec, type RouteSpec, type Snapshot } from './snapshot.js';
 import { buildDomainTable, type DomainTableData } from './tables/domain-table.js';
@@ -15,6 +15,7 @@ import { StaticNeighbours, type StaticNeighboursData } from './tables/neighbours
 import { NextHopBuilder, type NextHopData } from './tables/next-hops.js';
 import { buildPeerTable, PeerIndex, type PeerTableData } from './tables/peer-table.js';
 import { buildPortTable, type PortTableData } from './tables/port-table.js';
+import { PrefixCache } from './tables/prefix-cache.js';
 import { StaticFdb, type StaticFdbData } from './tables/static-fdb.js';
 import { buildVniTable, VniIndex, type VniTableData } from './tables/vni-table.js';
 
@@ -83,13 +84,15 @@ export class Tables {
   }
 }
 
+const prefixes = new PrefixCache();
+
 /** @throws Error naming the entry, where a snapshot holds an address or a number that cannot be. */
 export function compileTables(snapshot: Snapshot): TablesData {
   const nextHops = new NextHopBuilder();
   const fib4 = [];
   const fib6 = [];
   for (const route of [...snapshot.routes, ...peerSources(snapshot)]) {
-    const { family, words, prefix } = parseCidr(route.prefix);
+    const { family, words, prefix } = prefixes.parse(route.prefix);
     const nexthop = nextHops.add(route);
     if (family === 4) fib4.push({ table: route.table, prefix: words[0], length: prefix, nexthop });
     else fib6.push({ table: route.table, prefix: words, length: prefix, nexthop });

@@ -30,15 +30,18 @@ export interface NextHopData {
 /** Collects next hops while routes are compiled, and gives equal ones the same index. */
 export class NextHopBuilder {
   private readonly indices = new Map<string, number>();
+  /** The same by peer, whose routes are the many. */
+  private readonly ofPeers: (number | undefined)[] = [];
   private readonly hops: { kind: number; target: number; gateway: ArrayLike<number> }[] = [];
 
   add(route: RouteSpec): number {
-    const hop = describe(route);
-    const key = `${hop.kind} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
-    const known = this.indices.get(key);
-    if (known !== undefined) return known;
-    this.indices.set(key, this.hops.length);
-    return this.hops.push(hop) - 1;
+    if (route.kind !== 'peer') return this.find(route);
+    let index = this.ofPeers[route.peer];
+    if (index === undefined) {
+      index = this.find(route);
+      this.ofPeers[route.peer] = index;
+    }
+    return index;
   }
 
   build(): NextHopData {
@@ -49,6 +52,15 @@ export class NextHopBuilder {
       target: Uint16Array.from(this.hops, (hop) => hop.target),
       gateway,
     };
+  }
+
+  private find(route: RouteSpec): number {
+    const hop = describe(route);
+    const key = `${hop.kind} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
+    const known = this.indices.get(key);
+    if (known !== undefined) return known;
+    this.indices.set(key, this.hops.length);
+    return this.hops.push(hop) - 1;
   }
 }
 
