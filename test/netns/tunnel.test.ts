@@ -219,6 +219,28 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       expect(receiver.receive(50)).toHaveLength(1);
     });
 
+    it('drops while its address is away, and goes on as before when it is back', () => {
+      const { harness, session } = open({ kind, family });
+      const length = family === 4 ? 24 : 64;
+      const address = (verb: string): string =>
+        run('ip', '-n', pair.near, 'addr', verb, `${NEAR[family]}/${length}`, 'dev', 'eth0');
+      address('del');
+      onTestFinished(() => {
+        if (!run('ip', '-n', pair.near, 'addr').includes(`${NEAR[family]}/`)) address('add');
+      });
+      session.send([session.slotWith(numbered(1)), bundle(session, 5, 100).slot]);
+      expect(session.counts()).toEqual({ sent: 0, bytes: 0, dropped: 2 });
+      session.expectSlots(0);
+      address('add');
+      const { datagrams, slot } = bundle(session, 5, 100);
+      session.send([slot]);
+      expect(hexOf(harness.sent().map(({ bytes }) => bytes))).toEqual(hexOf(datagrams));
+      expect(harness.device).toHaveProperty('segments', true);
+      const [received, ...others] = session.receive([numbered(7)]);
+      expect([hexOf(session.datagramsOf(received)), others]).toEqual([hexOf([numbered(7)]), []]);
+      session.release([received]);
+    });
+
     it('wakes once for its own sends at most', () => {
       const { harness, session } = open({ kind, family });
       session.send(numberedSeries(100).map((bytes) => session.slotWith(bytes)));
@@ -226,6 +248,17 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       harness.driver.wait(50);
       expect(performance.now() - begun).toBeGreaterThan(40);
     });
+  });
+
+  it.each(kinds)('remembers that the kernel refuses bundles, over %s', (kind) => {
+    const { harness, session } = open({ kind, family: 4, segments: 'refused' });
+    session.send([session.slotWith(numbered(1))]);
+    expect(harness.device).toHaveProperty('segments', true);
+    session.send([bundle(session, 3, 100).slot]);
+    expect(harness.device).toHaveProperty('segments', false);
+    session.send([bundle(session, 3, 100).slot]);
+    expect(harness.sent()).toHaveLength(7);
+    session.expectSlots(0);
   });
 
   it.runIf(kinds.length === 2)('bounds what a cycle sends one by one over io_uring', () => {

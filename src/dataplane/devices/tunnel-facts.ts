@@ -71,7 +71,7 @@ export function senderOf(pool: PacketPool, slot: number, count: number): number 
 
 /**
  * Whether a refused bundle might be taken as single datagrams. EIO: the way out cannot make the checksums (IPsec, a
- * card without them). EINVAL: a kernel without UDP_SEGMENT, or one before 6.14 for what is too big for the path.
+ * card without them). EINVAL: a kernel without UDP_SEGMENT, or an older one for what is too big for the path.
  */
 export function isBundleRefused(result: number): boolean {
   return result === -Errno.EINVAL || result === -Errno.EIO || result === -Errno.EOPNOTSUPP;
