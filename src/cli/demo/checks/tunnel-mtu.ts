@@ -11,6 +11,8 @@ import { setUnderlayMtu, TUNNEL_OVERHEAD, UNDERLAY_MTU } from '../underlay.js';
 const TIMEOUT_MS = 700;
 const POLL_MS = 50;
 const NARROW_MTU = 1400;
+/** While it is narrowed, packets are lost at first. */
+const LOST_MS = 100;
 /** The daemon hears of it with the first packet that was refused, or when it asks the kernel, every 10 s. */
 const FOLLOW_TIMEOUT_MS = 12_000;
 
@@ -39,12 +41,12 @@ async function tooBig(family: 4 | 6, { stage }: CheckContext): Promise<string> {
   }
 }
 
-function ask(stage: Stage, from: Pod, to: Pod, family: 4 | 6, size: number) {
-  const request = { target: stage.address(to, family), size, timeoutMs: TIMEOUT_MS };
+function ask(stage: Stage, from: Pod, to: Pod, family: 4 | 6, size: number, timeoutMs = TIMEOUT_MS) {
+  const request = { target: stage.address(to, family), size, timeoutMs };
   return from.probe.call('tooBig', request);
 }
 
-/** In use: a large packet through the narrowed underlay is refused at first by nobody, then by the switch. */
+/** The first large packet is lost, and tells the daemon; those after it are refused by the switch. */
 async function narrow({ stage, progress }: CheckContext): Promise<string> {
   const [from, to] = remotePair(stage);
   const nodes = stage.nodes.map(({ netns }) => netns);
@@ -53,7 +55,7 @@ async function narrow({ stage, progress }: CheckContext): Promise<string> {
   await setUnderlayMtu(nodes, NARROW_MTU);
   try {
     for (;;) {
-      const answer = await ask(stage, from, to, 4, from.attached!.mtu);
+      const answer = await ask(stage, from, to, 4, from.attached!.mtu, LOST_MS);
       const millis = Math.round(performance.now() - start);
       if (answer?.mtu === right) return `${from.name} is told ${right} after ${millis} ms`;
       const heard = answer === null ? 'nothing' : `MTU ${answer.mtu}`;
