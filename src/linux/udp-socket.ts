@@ -31,6 +31,10 @@ const LAST_SOURCE = 65_535;
 /** Our own: what arrives, or waits for the network card, in some milliseconds in which the worker does not run. */
 const BUFFER_BYTES = 8 << 20;
 
+/** How long the port may be held by one who is gone, and how often we ask. */
+const RELEASE_MS = 500;
+const BUSY_RETRY_MS = 2;
+
 export interface TunnelSocketOptions {
   /** An IPv4 or IPv6 address of this host. */
   readonly address: string;
@@ -38,6 +42,11 @@ export interface TunnelSocketOptions {
   readonly port: number;
   /** How many sockets send, 1 to 16; default 16. */
   readonly sources?: number;
+  /**
+   * How long to wait, blocking the thread, for a port whose owner is still going away; default 500. The ring of a
+   * killed daemon lets go of its socket only when the kernel has cleaned it up, some 40 ms later (measured).
+   */
+  readonly busyMs?: number;
 }
 
 export interface TunnelSockets {
@@ -58,13 +67,13 @@ export interface TunnelSockets {
  * it, and SystemError for the rest.
  */
 export function openTunnelSockets(options: TunnelSocketOptions): TunnelSockets {
-  const { address, port, sources = TUNNEL_SOURCES } = options;
+  const { address, port, sources = TUNNEL_SOURCES, busyMs = RELEASE_MS } = options;
   if (!Number.isInteger(sources) || sources < 1 || sources > TUNNEL_SOURCES) {
     throw new RangeError(`sources: ${sources} is not 1 to ${TUNNEL_SOURCES}`);
   }
   const opened: number[] = [];
   try {
-    const { receiveFd, coalesces } = openReceiver(address, port, opened);
+    const { receiveFd, coalesces } = openReceiver(address, port, busyMs, opened);
     const senders = openSenders(address, sources, opened);
     const family = socketAddress(address, port).family === AddressFamily.AF_INET ? 4 : 6;
     return { family, address, udpPort: port, receiveFd, coalesces, ...senders };
@@ -80,7 +89,7 @@ export function closeTunnelSockets({ receiveFd, sendFds }: TunnelSockets): void 
   sendFds.forEach(closeFile);
 }
 
-function openReceiver(address: string, port: number, opened: number[]) {
+function openReceiver(address: string, port: number, busyMs: number, opened: number[]) {
   const { family, encoded } = socketAddress(address, port);
   const receiveFd = openUdp(family);
   opened.push(receiveFd);
@@ -91,8 +100,20 @@ function openReceiver(address: string, port: number, opened: number[]) {
   const { SO_RCVBUF, SO_RCVBUFFORCE } = SocketOption;
   growBuffer(receiveFd, SO_RCVBUFFORCE, SO_RCVBUF);
   const coalesces = tryOption(receiveFd, SocketLevel.SOL_UDP, UdpOption.UDP_GRO, 1);
-  check(libc().bind(receiveFd, encoded, encoded.length), 'bind', `${address} port ${port}`);
+  const errno = bindPatiently(receiveFd, encoded, busyMs);
+  if (errno !== 0) throw new SystemError(errno, 'bind', `${address} port ${port}`);
   return { receiveFd, coalesces };
+}
+
+/** bind, again and again while the port is taken, for `busyMs` at most. Returns the errno, or 0. */
+function bindPatiently(fd: number, encoded: Uint8Array, busyMs: number): number {
+  const deadline = performance.now() + busyMs;
+  for (;;) {
+    if (libc().bind(fd, encoded, encoded.length) === 0) return 0;
+    const errno = libc().errno();
+    if (errno !== Errno.EADDRINUSE || performance.now() >= deadline) return errno;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS);
+  }
 }
 
 function openSenders(address: string, count: number, opened: number[]) {

@@ -22,7 +22,7 @@ afterEach(() => {
 function openHere(): TunnelSockets {
   for (let port = 20_000; ; port++) {
     try {
-      const sockets = openTunnelSockets({ address: '127.0.0.1', port, sources: 1 });
+      const sockets = openTunnelSockets({ address: '127.0.0.1', port, sources: 1, busyMs: 0 });
       open.push(sockets);
       return sockets;
     } catch (error) {
@@ -136,6 +136,19 @@ describe('MessageIo', () => {
 });
 
 describe.skipIf(!probeIoUring().available)('messages through a ring', () => {
+  it('give the port up a little after the ring is closed, for which the next to open it waits', () => {
+    const sockets = openHere();
+    const ring = new IoUring({ entries: 8, files: 1 });
+    ring.setFile(0, sockets.receiveFd);
+    const reads = new MessageTable(1, memory);
+    reads.aimToReceive(0, 4096, 2000);
+    ring.sq.recvmsg(0, reads.low(0), reads.high(0), 1);
+    ring.submit(0);
+    ring.close();
+    closeTunnelSockets(open.pop()!);
+    open.push(openTunnelSockets({ address: '127.0.0.1', port: sockets.udpPort, sources: 1, busyMs: 5000 }));
+  });
+
   it('waits for a message, and does not where it was told not to', () => {
     const sockets = openHere();
     const ring = new IoUring({ entries: 8, files: 2 });

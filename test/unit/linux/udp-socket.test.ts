@@ -83,7 +83,9 @@ describe.each(families)('tunnel sockets at $address', ({ family, address, table 
 
   it('say that the port is taken, and leave nothing open', async () => {
     const { udpPort: port } = await openAt(address, 1);
-    const error = failure(() => openTunnelSockets({ address, port }));
+    const begun = performance.now();
+    const error = failure(() => openTunnelSockets({ address, port, busyMs: 50 }));
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(49);
     expect(error.code).toBe('TUNNEL_FAILED');
     expect(error.message).toMatch(/EADDRINUSE.*ss -lnu/);
   });
