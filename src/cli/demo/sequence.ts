@@ -12,8 +12,11 @@ import type { View } from './view.js';
 
 /** For all checks together; the way back comes on top, within bounds of its own. */
 const DEADLINE_MS = 25_000;
-/** More for each node beyond the second: all of them start, and every pod talks to every other. */
-const DEADLINE_FOR_NODE_MS = 10_000;
+/**
+ * More for each further node: all of them start, every pod talks to every other, and a dead one has to be noticed.
+ * Two nodes take 10 s on two idle cores.
+ */
+const DEADLINE_FOR_NODE_MS = 15_000;
 
 /** Rejects only when it is interrupted. */
 export async function runChecks(
@@ -22,7 +25,7 @@ export async function runChecks(
   view: View,
   interruption: Interruption,
 ): Promise<CheckResult[]> {
-  const allowed = DEADLINE_MS + Math.max(0, context.stage.nodes.length - 2) * DEADLINE_FOR_NODE_MS;
+  const allowed = DEADLINE_MS + (context.stage.nodes.length - 1) * DEADLINE_FOR_NODE_MS;
   const deadline = performance.now() + allowed;
   const results: CheckResult[] = [];
   let why: string | undefined;
