@@ -16,6 +16,7 @@ import { dropsCommand } from './commands/drops.js';
 import { fdbCommand } from './commands/fdb.js';
 import { getCommand } from './commands/get.js';
 import { neighborsCommand } from './commands/neighbors.js';
+import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
 import { routesCommand } from './commands/routes.js';
 import { statsCommand } from './commands/stats.js';
@@ -32,6 +33,7 @@ const COMMANDS = [
   getCommand,
   deleteCommand,
   statusCommand,
+  nodesCommand,
   podsCommand,
   routesCommand,
   fdbCommand,

@@ -8,13 +8,14 @@
  *
  * Callers hold the pod's lock.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Errno, SystemError } from '../linux/errno.js';
 import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
 import type { AttachRequest } from './api/types.js';
 import { type Family, holds } from './cidr.js';
 import type { PlannedPort } from './compile.js';
-import { PodwireError } from './errors.js';
+import { asPodwireError, PodwireError } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
 import { createTap, restoreTap, setPersistent, type Tap } from './host/tap.js';
 import type { LiveNetwork } from './live-network.js';
@@ -27,11 +28,22 @@ import type { LivePort, Ports } from './ports.js';
 import type { AttachmentRecord } from './records.js';
 import { Undo } from './undo.js';
 
+/** An overlay's addresses belong to pods of every node. */
+export interface OverlayAddresses {
+  /** @throws PodwireError ADDRESS_IN_USE, STORE_UNREACHABLE */
+  claim(pod: string, attachment: AttachmentRecord): Promise<void>;
+  release(attachment: AttachmentRecord): Promise<void>;
+}
+
 export interface AttacherParts {
   readonly networks: Networks;
   readonly ports: Ports;
+  /** Where addresses of overlays are taken for the whole cluster. */
+  readonly overlays: OverlayAddresses;
   readonly publish: () => Promise<void>;
   readonly log: Logger;
+  /** @throws PodwireError while addresses of the network cannot be given out */
+  readonly checkHeld: (network: string) => void;
   /** MTU of networks that do not say theirs. */
   readonly mtu: number;
   /** What the data plane's driver needs of a TAP. */
@@ -47,13 +59,17 @@ export interface RecordKeeper {
 /** Pods that a direct network connects. */
 const DIRECT_PODS = 2;
 
+/** How often an address of an overlay is chosen anew when another node took it at the same moment, and when (ms). */
+const MOST_ATTEMPTS = 20;
+const ATTEMPT_PAUSE = 25;
+
 export class Attacher {
   constructor(private readonly parts: AttacherParts) {}
 
   /** @throws PodwireError, LinuxError; then nothing has changed */
   async attach(key: string, request: AttachRequest, keeper: RecordKeeper): Promise<AttachmentRecord> {
     return this.inNamespace(key, request.netns, async (namespace, undo) => {
-      const attachment = this.reserve(key, request, identityOf(namespace, request.netns), undo);
+      const attachment = await this.reserve(key, request, identityOf(namespace, request.netns), undo);
       const tap = createTap(namespace, { ifname: attachment.ifname, nonBlocking: this.parts.nonBlocking });
       const port = await this.connect(key, attachment, namespace, tap, undo);
       await this.parts.publish();
@@ -88,12 +104,14 @@ export class Attacher {
   /** @returns the addresses that are free again. */
   async detach(
     key: string,
-    { network }: AttachmentRecord,
+    attachment: AttachmentRecord,
     keeper: Pick<RecordKeeper, 'forget'>,
   ): Promise<readonly string[]> {
+    const { network } = attachment;
     const port = this.parts.ports.get(key);
     if (port) await this.disconnect(port, false);
     await keeper.forget();
+    if (this.isOverlay(network)) await this.parts.overlays.release(attachment);
     return this.parts.networks.find(network)?.pool.release(key) ?? [];
   }
 
@@ -128,12 +146,41 @@ export class Attacher {
     }
   }
 
-  private reserve(key: string, request: AttachRequest, netnsId: string, undo: Undo): AttachmentRecord {
+  private async reserve(
+    key: string,
+    request: AttachRequest,
+    netnsId: string,
+    undo: Undo,
+  ): Promise<AttachmentRecord> {
     const network = this.parts.networks.get(request.network ?? DEFAULT_NETWORK);
     refuseFrozenOrFull(network);
+    this.parts.checkHeld(network.name);
     const { pool } = network;
-    const { domain, ips } = pool.allocate(key, request.ips);
     undo.add(() => pool.release(key));
+    for (let attempt = 1; ; attempt++) {
+      const attachment = this.allocate(key, request, netnsId, network);
+      if (network.spec.mode !== 'overlay') return attachment;
+      try {
+        await this.parts.overlays.claim(key, attachment);
+        undo.add(() => this.parts.overlays.release(attachment));
+        return attachment;
+      } catch (error) {
+        pool.release(key);
+        const isLost = asPodwireError(error).code === 'ADDRESS_IN_USE' && request.ips === undefined;
+        if (!isLost || attempt === MOST_ATTEMPTS) throw error;
+        // Another node was faster, and its claim is on its way to us.
+        await pause(ATTEMPT_PAUSE);
+      }
+    }
+  }
+
+  private allocate(
+    key: string,
+    request: AttachRequest,
+    netnsId: string,
+    network: LiveNetwork,
+  ): AttachmentRecord {
+    const { domain, ips } = network.pool.allocate(key, request.ips);
     return {
       netns: request.netns,
       netnsId,
@@ -181,6 +228,10 @@ export class Attacher {
     if (families.length === 0) return;
     const fields = { pod: key, ifname, families: families.map((family) => `IPv${family}`) };
     this.parts.log.warn(fields, 'the namespace has a default route through another interface, which stays');
+  }
+
+  private isOverlay(network: string): boolean {
+    return this.parts.networks.find(network)?.spec.mode === 'overlay';
   }
 
   private mtuOf({ spec }: LiveNetwork): number {

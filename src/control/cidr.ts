@@ -51,6 +51,11 @@ export function addressAt(cidr: string, index: bigint): string {
   return formatIp(fromNumber(parsed.family, toNumber(parsed) + offset));
 }
 
+/** The first address that a host can have in it: the one after the prefix itself. */
+export function firstHost(cidr: string): string {
+  return addressAt(cidr, parseCidr(cidr).prefix >= bitsOf(familyOf(cidr)) - 1 ? 0n : 1n);
+}
+
 /** Position of the address in the prefix, or undefined where it lies outside. */
 export function indexIn(cidr: string, address: string): bigint | undefined {
   const parsed = networkOf(parseCidr(cidr));

@@ -5,15 +5,34 @@
  * switch's gateway addresses and the node's addresses; so pods of two networks do not reach one another. The
  * node's table, number 0, has every routed network: the node reaches all pods.
  *
+ * Other nodes: the tunnel is a port in a domain of its own, which carries routed packets; its gateways are those of
+ * the default network, its MAC address this node's VTEP's, and its route table leads to the default network and
+ * the node only. A peer's subnets are routes of the default network and of the node for as long as the peer is
+ * live; the peer itself stays known, so that it is probed.
+ *
  * A direct network's two ports are each other's peer. While it has one, that port stays out of the snapshot
  * and so closed, as a veth is whose other end is not there.
  */
-import type { PortSpec, RouteSpec, Snapshot } from '../dataplane/snapshot.js';
+import type {
+  DomainSpec,
+  NeighbourSpec,
+  PeerSpec,
+  PortSpec,
+  RouteSpec,
+  Snapshot,
+} from '../dataplane/snapshot.js';
 import type { NetworkMode } from './api/types.js';
-import { hostPrefix } from './cidr.js';
+import { holds, hostPrefix } from './cidr.js';
 import { macOf } from './mac.js';
+import { DEFAULT_NETWORK } from './model/network.js';
 
 export const NODE_ROUTE_TABLE = 0;
+
+/** Networks' bridge domains and route tables are numbered below these. */
+export const TUNNEL_DOMAIN = 4095;
+export const TUNNEL_ROUTE_TABLE = 4095;
+
+export const TUNNEL_NAME = 'tunnel';
 
 export interface PlannedDomain {
   readonly id: number;
@@ -22,12 +41,24 @@ export interface PlannedDomain {
   readonly gateways: readonly string[];
 }
 
+/** A pod of another node in an overlay network. */
+export interface PlannedMember {
+  readonly address: string;
+  readonly mac: string;
+  /** Name of the node. */
+  readonly node: string;
+}
+
 export interface PlannedNetwork {
   readonly name: string;
   readonly mode: NetworkMode;
   readonly sourceGuard: boolean;
   readonly routeTable: number;
   readonly domains: readonly PlannedDomain[];
+  /** Of an overlay, which has one domain. */
+  readonly vni?: number;
+  /** Pods of an overlay on other nodes. */
+  readonly members?: readonly PlannedMember[];
 }
 
 export interface PlannedPort {
@@ -48,12 +79,35 @@ export interface PlannedNode extends PlannedPort {
   readonly otherAddresses: readonly string[];
 }
 
+/** This node's end of the tunnel. */
+export interface PlannedTunnel {
+  /** Number of its port. */
+  readonly port: number;
+  /** MAC address of the VTEP. */
+  readonly mac: string;
+  readonly vni: number;
+  /** Largest packet that fits through it, whatever the peer. */
+  readonly mtu: number;
+}
+
+export interface PlannedPeer extends PeerSpec {
+  /** Its probe is answered: its prefixes are routed to it. */
+  readonly live: boolean;
+}
+
+export interface PlannedCluster {
+  readonly tunnel: PlannedTunnel;
+  readonly peers: readonly PlannedPeer[];
+}
+
 export interface Plan {
   readonly generation: number;
   readonly networks: readonly PlannedNetwork[];
   /** undefined while its interface is being made. */
   readonly node: PlannedNode | undefined;
   readonly pods: readonly PlannedPort[];
+  /** Without it there is no other node. */
+  readonly cluster?: PlannedCluster;
 }
 
 export function compile(plan: Plan): Snapshot {
@@ -64,17 +118,38 @@ export function compile(plan: Plan): Snapshot {
     if (!network) throw new Error(`port ${port.name} is in network ${port.network}, which is not planned`);
     return portSpec(port, network, plan) ?? [];
   });
+  const home = networks.get(DEFAULT_NETWORK);
+  const { cluster } = plan;
   return {
     generation: plan.generation,
-    ports: ports.sort((a, b) => a.id - b.id),
-    domains: plan.networks.flatMap(domainSpecs).sort((a, b) => a.id - b.id),
-    routes: plan.networks.flatMap((network) => networkRoutes(network, plan.node)).concat(nodeRoutes(plan)),
-    neighbours: ports.flatMap(({ id, mac, addresses, attachment }) =>
-      attachment.kind === 'domain'
-        ? addresses.map((address) => ({ domain: attachment.domain, address, mac, port: id }))
-        : [],
-    ),
+    ports: [...ports, ...(cluster && home ? [tunnelPort(cluster.tunnel)] : [])].sort(byId),
+    domains: [
+      ...plan.networks.flatMap((network) => domainSpecs(network, plan)),
+      ...(cluster && home ? [tunnelDomain(cluster.tunnel, home)] : []),
+    ].sort(byId),
+    routes: [
+      ...plan.networks.flatMap((network) => networkRoutes(network, plan.node)),
+      ...nodeRoutes(plan),
+      ...(cluster && home ? clusterRoutes(cluster, home, plan.node) : []),
+    ],
+    neighbours: [
+      ...ports.flatMap(({ id, mac, addresses, attachment }) =>
+        attachment.kind === 'domain'
+          ? addresses.map((address) => ({ domain: attachment.domain, address, mac, port: id }))
+          : [],
+      ),
+      ...plan.networks.flatMap((network) => membersOnPeers(network, plan)),
+    ],
+    ...(cluster &&
+      home && {
+        tunnel: { port: cluster.tunnel.port, domain: TUNNEL_DOMAIN },
+        peers: cluster.peers.map(({ live: _, ...peer }) => peer),
+      }),
   };
+}
+
+function byId(a: { readonly id: number }, b: { readonly id: number }): number {
+  return a.id - b.id;
 }
 
 /** A network's domains have its name, from the second on with a number: `backend`, `backend#1`. */
@@ -82,15 +157,37 @@ export function domainName(network: string, index: number): string {
   return index === 0 ? network : `${network}#${index}`;
 }
 
-function domainSpecs(network: PlannedNetwork): Snapshot['domains'][number][] {
+function domainSpecs(network: PlannedNetwork, plan: Plan): DomainSpec[] {
   if (network.mode === 'direct') return [];
+  const peers = new Set(membersOnPeers(network, plan).map(({ peer }) => peer));
   return network.domains.map(({ id, gateways }, index) => ({
     id,
     name: domainName(network.name, index),
     gatewayMac: macOf(gateways),
     gateways,
     learning: !network.sourceGuard,
+    ...(plan.cluster && network.vni !== undefined && { vni: network.vni, peers: [...peers] }),
   }));
+}
+
+/**
+ * An overlay's pods on peers that are live. A peer is not believed that says it has an address or a MAC which is the
+ * switch's or one of our own pods'.
+ */
+function membersOnPeers(
+  { name, vni, members = [], domains: [domain] }: PlannedNetwork,
+  { cluster, pods }: Plan,
+): (NeighbourSpec & { readonly peer: number })[] {
+  if (!cluster || vni === undefined || !domain) return [];
+  const peers = new Map(cluster.peers.filter(({ live }) => live).map((peer) => [peer.name, peer.id]));
+  const own = pods.filter(({ network }) => network === name).flatMap(({ mac, ips }) => [mac, ...ips]);
+  const ours = new Set([macOf(domain.gateways), ...domain.gateways, ...own]);
+  return members.flatMap(({ address, mac, node }) => {
+    const peer = peers.get(node);
+    if (peer === undefined || ours.has(mac) || ours.has(address)) return [];
+    if (!domain.cidrs.some((cidr) => holds(cidr, address))) return [];
+    return [{ domain: domain.id, address, mac, peer }];
+  });
 }
 
 function portSpec(port: PlannedPort, network: PlannedNetwork, plan: Plan): PortSpec | undefined {
@@ -124,9 +221,12 @@ function isRouted(network: PlannedNetwork): boolean {
 }
 
 /** What pods of the network reach through its gateways. */
-function networkRoutes(network: PlannedNetwork, node: PlannedNode | undefined): RouteSpec[] {
+function networkRoutes(
+  network: PlannedNetwork,
+  node: PlannedNode | undefined,
+  table = network.routeTable,
+): RouteSpec[] {
   if (!isRouted(network)) return [];
-  const table = network.routeTable;
   if (!node) return domainRoutes(table, network);
   const toNode = [...node.ips, ...node.otherAddresses].map((address) => ({
     table,
@@ -146,4 +246,45 @@ function domainRoutes(table: number, network: PlannedNetwork): RouteSpec[] {
     ...cidrs.map((prefix) => ({ table, prefix, kind: 'connected' as const, domain: id })),
     ...gateways.map((address) => ({ table, prefix: hostPrefix(address), kind: 'local' as const })),
   ]);
+}
+
+function tunnelPort({ port, mac, mtu }: PlannedTunnel): PortSpec {
+  return {
+    id: port,
+    name: TUNNEL_NAME,
+    mac,
+    addresses: [],
+    attachment: { kind: 'tunnel', domain: TUNNEL_DOMAIN },
+    routeTable: TUNNEL_ROUTE_TABLE,
+    mtu,
+    guard: false,
+  };
+}
+
+function tunnelDomain({ mac, vni }: PlannedTunnel, home: PlannedNetwork): DomainSpec {
+  return {
+    id: TUNNEL_DOMAIN,
+    name: TUNNEL_NAME,
+    gatewayMac: mac,
+    gateways: home.domains.flatMap(({ gateways }) => gateways),
+    learning: false,
+    vni,
+  };
+}
+
+/** What comes from a peer is for the default network or the node, and never goes back into the tunnel. */
+function clusterRoutes(
+  { peers }: PlannedCluster,
+  home: PlannedNetwork,
+  node: PlannedNode | undefined,
+): RouteSpec[] {
+  const tables = [home.routeTable, NODE_ROUTE_TABLE];
+  const toPeers = peers
+    .filter(({ live }) => live)
+    .flatMap(({ id, prefixes }) =>
+      prefixes.flatMap((prefix) =>
+        tables.map((table) => ({ table, prefix, kind: 'peer' as const, peer: id })),
+      ),
+    );
+  return [...networkRoutes(home, node, TUNNEL_ROUTE_TABLE), ...toPeers];
 }

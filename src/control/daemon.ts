@@ -2,23 +2,30 @@
  * The daemon: puts the parts together and takes them apart again. Signals are the command line's business.
  *
  * Start, each step undone where a later one fails: lock of the data directory, socket free, store, data plane
- * worker, podwire0, stored networks and pods, first snapshot in force, API. Stop: API, work under way, worker,
- * store, lock. Interfaces stay; the next daemon takes them up.
+ * worker, cluster joined and subnets leased, stored networks, tunnel, podwire0, first snapshot in force, stored pods,
+ * the node published, API. Stop: API, work under way, cluster, worker, store, lock. Interfaces stay; the next
+ * daemon takes them up.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Dataplane } from '../dataplane/worker/handle.js';
 import { lockDirectory } from '../linux/lock.js';
 import { type ApiDaemon, apiRoutes } from './api/routes.js';
-import { ApiServer, refuseLiveSocket } from './api/server.js';
+import { ApiServer, refuseLiveSocket, tcpOptions } from './api/server.js';
 import type { Network, StatusAnswer } from './api/types.js';
 import { watchResources } from './api/watch.js';
 import { Attacher } from './attacher.js';
-import { asPodwireError, PodwireError } from './errors.js';
+import { holds } from './cidr.js';
+import type { Cluster } from './cluster/cluster.js';
+import { type JoinedCluster, joinCluster } from './cluster/join.js';
+import { watchedNode } from './cluster/local-copy.js';
+import { asPodwireError, PodwireError, unsupported } from './errors.js';
 import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
+import { isGone } from './host/namespaces.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { KeyedLock } from './keyed-lock.js';
 import { createLogger, type Logger } from './logger.js';
+import { DEFAULT_NETWORK } from './model/network.js';
 import { refuseHostAddresses } from './network-overlap.js';
 import { Networks } from './networks.js';
 import { NodePort } from './node-port.js';
@@ -68,23 +75,32 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const mtu = chooseMtu(options, addresses);
   const store = EmbeddedStore.open(join(options.data, STATE_FILE));
   undo.add(() => store.close());
-  await claimNode(store, { name: options.name });
+  const node = await claimNode(store, options.name);
+  await refuseStrandedPods(store, options.podCidrs);
   const dataplane = await Dataplane.start({ io: options.io });
   const worker = superviseWorker(dataplane, log, undo);
   log.info({ io: dataplane.io, reason: dataplane.ioReason }, 'packet I/O chosen');
-  const parts = assemble(options, mtu, store, dataplane, log);
+  const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
+  const parts = assemble(mtu, store, cluster, dataplane, log);
+  const tunnel = await cluster.openTunnel(parts.ports);
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
+  await cluster.start(tunnel, {
+    publish: () => parts.publisher.publish(),
+    abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),
+    resubnetted: (reason) => resubnet(parts, reason),
+  });
   const state = { ready: true, failed: worker.hasFailed };
   const api = apiDaemon(options, mtu, parts, dataplane, state);
-  const server = ApiServer.listen({
+  const server = await ApiServer.listen({
     socket: options.socket,
+    tcp: tcpOptions(options),
     routes: apiRoutes(api),
-    watch: (after, send) => watchResources(store, parts.pods, after, send),
     log,
   });
   parts.nodePort.persist();
-  log.info({ node: options.name, socket: options.socket, mtu, podCIDRs: options.podCidrs }, 'ready');
+  const { podCidrs } = cluster.cluster;
+  log.info({ node: options.name, socket: options.socket, mtu, podCIDRs: podCidrs }, 'ready');
   return {
     status: api.status,
     failed: worker.failed,
@@ -112,9 +128,36 @@ function openDataDirectory(path: string): void {
   }
 }
 
+/** @throws PodwireError INVALID where the underlay address is not this host's */
 function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAddress[]): number {
   const fitting = underlay === undefined ? DEFAULT_MTU : tunnelMtu(underlay, addresses);
   return mtu === 'auto' ? fitting : mtu;
+}
+
+/**
+ * Subnets that are asked for and that attached pods are not in: found out before the old ones are given up.
+ * @throws PodwireError STATE_MISMATCH
+ */
+async function refuseStrandedPods(store: Store, podCidrs: readonly string[] | undefined): Promise<void> {
+  if (!podCidrs) return;
+  for (const { key, value } of (await store.list(PODS)).entries) {
+    const { attachment } = value as unknown as PodRecord;
+    if (!attachment || attachment.network !== DEFAULT_NETWORK) continue;
+    if (isGone(attachment.netns, attachment.netnsId)) continue;
+    const stray = attachment.ips.find((address) => !podCidrs.some((cidr) => holds(cidr, address)));
+    if (stray === undefined) continue;
+    throw new PodwireError(
+      'STATE_MISMATCH',
+      `pod ${key.slice(PODS.length)} is attached as ${stray}, which is not in --pod-cidr ${podCidrs.join(',')}: start the daemon with the earlier --pod-cidr and detach the pod`,
+    );
+  }
+}
+
+/** The node has other subnets than before: pods of the old ones are closed, the network and podwire0 made again. */
+async function resubnet({ reconciler, networks, publisher, cluster }: Parts, reason: string): Promise<void> {
+  await reconciler.closeStranded(cluster.podCidrs, reason);
+  await networks.moveDefault(() => publisher.publish());
+  await reconciler.renewNode();
 }
 
 interface Worker {
@@ -152,6 +195,7 @@ function superviseWorker(dataplane: Dataplane, log: Logger, undo: Undo): Worker 
 
 interface Parts {
   readonly store: Store;
+  readonly cluster: Cluster;
   readonly networks: Networks;
   readonly podRecords: Records<PodRecord>;
   readonly pods: Pods;
@@ -162,10 +206,20 @@ interface Parts {
   readonly lock: KeyedLock;
 }
 
+/** Stands for what keeps overlay networks, until that is wired. */
+const NO_OVERLAYS = {
+  put: async () => {
+    throw unsupported('spec.mode', "'overlay' is not supported yet");
+  },
+  delete: async () => {},
+  claim: async () => {},
+  release: async () => {},
+};
+
 function assemble(
-  options: DaemonOptions,
   mtu: number,
   store: Store,
+  { cluster }: JoinedCluster,
   dataplane: Dataplane,
   log: Logger,
 ): Parts {
@@ -175,24 +229,37 @@ function assemble(
   const nonBlocking = dataplane.io === 'poll';
   const networks: Networks = new Networks({
     records: new Records<Network>(store, NETWORKS),
-    plan: options,
+    plan: cluster,
     lock,
     log,
     hostAddresses,
+    overlays: NO_OVERLAYS,
     changed: async () => {
       await publish();
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
     },
   });
-  const nodePort = new NodePort(ports, networks, { ...options, mtu, nonBlocking });
+  const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, nonBlocking });
   const publisher = new Publisher(dataplane, (generation) => ({
     generation,
     networks: networks.planned(),
     node: nodePort.planned,
     pods: ports.planned(),
+    ...(cluster.planned && { cluster: cluster.planned }),
   }));
   const publish = () => publisher.publish();
-  const attacher = new Attacher({ networks, ports, publish, log, mtu, nonBlocking });
+  const attacher = new Attacher({
+    networks,
+    ports,
+    publish,
+    log,
+    mtu,
+    nonBlocking,
+    overlays: NO_OVERLAYS,
+    checkHeld: (network) => {
+      if (network === DEFAULT_NETWORK) cluster.checkHeld();
+    },
+  });
   const pods = new Pods({ records: podRecords, attacher, ports, lock, log });
   const reconciler = new Reconciler({
     records: podRecords,
@@ -205,7 +272,7 @@ function assemble(
     publish,
     log,
   });
-  return { store, networks, podRecords, pods, ports, nodePort, publisher, reconciler, lock };
+  return { store, cluster, networks, podRecords, pods, ports, nodePort, publisher, reconciler, lock };
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
@@ -227,14 +294,16 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
 function apiDaemon(
   options: DaemonOptions,
   mtu: number,
-  { networks, pods, ports, nodePort, publisher, store }: Parts,
+  { networks, pods, ports, nodePort, publisher, store, cluster }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
 ): ApiDaemon {
   const begun = performance.now();
+  const isOwn = options.store.kind === 'embedded';
   const everyPort = () => [...(nodePort.planned ? [nodePort.planned] : []), ...ports.planned()];
   return {
     networks,
+    nodes: cluster.nodes,
     pods,
     revision: async () => (await store.list(NETWORKS)).revision,
     status: () => ({
@@ -243,11 +312,12 @@ function apiDaemon(
       io: dataplane.io,
       ioReason: dataplane.ioReason,
       generation: publisher.current.generation,
-      podCIDRs: [...options.podCidrs],
-      clusterCIDRs: [...options.clusterCidrs],
-      serviceCIDRs: [...options.serviceCidrs],
+      podCIDRs: [...cluster.podCidrs],
+      clusterCIDRs: [...cluster.clusterCidrs],
+      serviceCIDRs: [...cluster.serviceCidrs],
       underlay: options.underlay ?? null,
-      peers: [],
+      peers: cluster.peersView(),
+      store: cluster.storeStatus,
       pods: pods.attachedCount(),
       networks: networks.list().length,
       mtu,
@@ -262,5 +332,8 @@ function apiDaemon(
     stats: () => statsView(dataplane.counters, everyPort()),
     drops: () => dropsView(dataplane.counters, everyPort()),
     isHealthy: () => !state.failed(),
+    degraded: () => cluster.degraded,
+    watch: (after, send) => watchResources(store, pods, watchedNode(isOwn), after, send),
+    clusterStore: isOwn ? store : undefined,
   };
 }

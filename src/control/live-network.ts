@@ -3,7 +3,7 @@
  * are numbered anew when the daemon starts; nobody outside sees the numbers.
  */
 import type { NetworkSpec } from './api/types.js';
-import type { PlannedNetwork } from './compile.js';
+import { type PlannedNetwork, TUNNEL_DOMAIN } from './compile.js';
 import { PodwireError } from './errors.js';
 import { AddressPool } from './ipam.js';
 import { type DomainLayout, layoutOf } from './layout.js';
@@ -11,7 +11,7 @@ import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
 
 /** Bridge domains are numbered below this, and so are route tables; table 0 is the node's. */
-const MOST_DOMAINS = 4096;
+const MOST_DOMAINS = TUNNEL_DOMAIN;
 
 export interface LiveNetwork {
   readonly name: string;
@@ -40,7 +40,14 @@ export class NetworkBuilder {
     const domains = ids.flatMap((id, index) =>
       id === undefined ? [] : [{ id, cidrs: layout[index].cidrs, gateways: layout[index].gateways }],
     );
-    const planned = { name, mode: spec.mode, sourceGuard: spec.sourceGuard ?? true, routeTable, domains };
+    const planned = {
+      name,
+      mode: spec.mode,
+      sourceGuard: spec.sourceGuard ?? true,
+      routeTable,
+      domains,
+      ...(spec.vni !== undefined && { vni: spec.vni }),
+    };
     return { name, spec, layout, planned, pool: new AddressPool(name, layout), frozen };
   }
 

@@ -3,7 +3,9 @@
  * from one pod to another keeps its MAC: no neighbour cache goes stale.
  *
  * 02:70 and the four octets of the IPv4 address; without one, 02:71 and 32 bits of the IPv6 address's
- * SHA-256. Both have the locally administered bit set (IEEE 802-2014 section 8.4.4).
+ * SHA-256. The MAC address of a node's end of the tunnel is 02:72 and 32 bits of the SHA-256 of the node's uid,
+ * so it stays when the node's addresses change. All have the locally administered bit set (IEEE 802-2014 section
+ * 8.4.4), and no two kinds can be the same.
  */
 import { createHash } from 'node:crypto';
 import { formatMac, parseIpv4 } from '../wire/address.js';
@@ -11,6 +13,7 @@ import { familyOf } from './cidr.js';
 
 const FROM_IPV4 = 0x0270;
 const FROM_HASH = 0x0271;
+const VTEP = 0x0272;
 
 /** Of the switch where it has no address: no pod can have 0.0.0.1. */
 export const ANONYMOUS_MAC = formatMac(FROM_IPV4, 1);
@@ -24,6 +27,11 @@ export function macOf(addresses: readonly string[], taken: (mac: string) => bool
     const mac = formatMac(FROM_HASH, hash32(`${addresses[0]}#${attempt}`));
     if (!taken(mac)) return mac;
   }
+}
+
+/** Of this node's end of the tunnel. */
+export function vtepMacOf(uid: string): string {
+  return formatMac(VTEP, hash32(uid));
 }
 
 function hash32(text: string): number {

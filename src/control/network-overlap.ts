@@ -14,7 +14,7 @@ export interface AddressPlan {
   readonly podCidrs: readonly string[];
   readonly clusterCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
-  readonly underlay?: string;
+  readonly underlay?: string | undefined;
 }
 
 type Named = { readonly name: string; readonly spec: NetworkSpec };

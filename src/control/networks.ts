@@ -27,8 +27,16 @@ export interface NetworksParts {
   readonly log: Logger;
   /** Asks for the addresses of the host's interfaces. */
   readonly hostAddresses: () => Promise<readonly HostAddress[]>;
+  /** Where overlay networks are kept for the whole cluster. */
+  readonly overlays: OverlayKeeper;
   /** Called when other networks are to be in force; resolves when they are. */
   readonly changed: () => Promise<void>;
+}
+
+export interface OverlayKeeper {
+  /** Writes the network down for every node; answers it with its VNI. @throws PodwireError */
+  put(name: string, network: Network): Promise<Network>;
+  delete(name: string): Promise<void>;
 }
 
 export class Networks {
@@ -97,12 +105,34 @@ export class Networks {
       const { records } = this.parts;
       const existing = records.get(name);
       checkVersion(`network ${name}`, given.metadata, records.revision(name));
-      const network = { ...given, metadata: stampMeta(given.metadata, existing?.metadata) };
+      const spec = withVni(given.spec, existing?.spec);
+      const network = { ...given, spec, metadata: stampMeta(given.metadata, existing?.metadata) };
       if (isDeepStrictEqual(network, existing)) return 'unchanged';
-      const save = () => records.save(name, network);
-      if (isDeepStrictEqual(network.spec, existing?.spec)) await save();
-      else await this.replace(name, await this.successor(name, network), save);
+      if (network.spec.mode === 'overlay') await this.putOverlay(name, network, existing);
+      else if (isDeepStrictEqual(network.spec, existing?.spec)) await records.save(name, network);
+      else {
+        refuseOtherKind(name, existing);
+        const after = await this.successor(name, network);
+        await this.replace(name, after, () => records.save(name, network));
+      }
       return existing ? 'configured' : 'created';
+    });
+  }
+
+  /**
+   * Gives the default network the subnets that the node has now, and new addresses with them. Pods of the old ones
+   * have been closed; they are Lost. In force and recorded when it resolves.
+   */
+  moveDefault(publish: () => Promise<void>): Promise<void> {
+    return this.parts.lock.run(LOCK, async () => {
+      const before = this.live.get(DEFAULT_NETWORK);
+      await this.claimDefault();
+      const spec = this.parts.records.get(DEFAULT_NETWORK)?.spec;
+      if (!spec || isDeepStrictEqual(spec, before?.spec)) return;
+      const after = this.builder.build(DEFAULT_NETWORK, spec, false);
+      this.set(DEFAULT_NETWORK, after);
+      await publish();
+      this.retire(before, after);
     });
   }
 
@@ -113,9 +143,49 @@ export class Networks {
       if (name === DEFAULT_NETWORK) throw protectedError('cannot be deleted');
       refuseInUse(network, `network ${name} cannot be deleted`);
       const view = this.view(name);
+      if (network.spec.mode === 'overlay') await this.parts.overlays.delete(name);
       await this.replace(name, undefined, () => this.parts.records.remove(name));
       return view;
     });
+  }
+
+  /**
+   * Makes an overlay network be as another node has written it, or go; what cannot be here is left out.
+   * @throws PodwireError saying why it is left out
+   */
+  follow(name: string, network: Network | undefined): Promise<void> {
+    return this.parts.lock.run(LOCK, async () => {
+      const { records } = this.parts;
+      const existing = records.get(name);
+      if (!network) {
+        const before = this.live.get(name);
+        if (before?.spec.mode !== 'overlay') return;
+        refuseInUse(before, `network ${name}, which another node has deleted, stays`);
+        await this.replace(name, undefined, () => records.remove(name));
+        return;
+      }
+      if (isDeepStrictEqual(network, existing)) return;
+      if (isDeepStrictEqual(network.spec, existing?.spec)) return records.save(name, network);
+      refuseLocal(name, existing);
+      const after = await this.successor(name, network);
+      await this.replace(name, after, () => records.save(name, network));
+    });
+  }
+
+  /** Overlay networks in force. */
+  overlays(): LiveNetwork[] {
+    return [...this.live.values()].filter(({ spec }) => spec.mode === 'overlay');
+  }
+
+  /** The cluster's record comes first: with the VNI that it has there the network is made here. */
+  private async putOverlay(name: string, network: Network, existing: Network | undefined): Promise<void> {
+    const { records, overlays } = this.parts;
+    refuseLocal(name, existing);
+    if (!isDeepStrictEqual(network.spec, existing?.spec)) await this.checkChange(name, network);
+    const complete = await overlays.put(name, network);
+    if (isDeepStrictEqual(complete.spec, existing?.spec)) return records.save(name, complete);
+    const after = await this.successor(name, complete);
+    await this.replace(name, after, () => records.save(name, complete));
   }
 
   private async claimDefault(): Promise<void> {
@@ -141,16 +211,22 @@ export class Networks {
 
   /** What is to take the network's place. Nothing is in force yet. */
   private async successor(name: string, network: Network): Promise<LiveNetwork> {
+    const before = await this.checkChange(name, network);
+    return before ? this.builder.guarded(before, network.spec) : this.builder.build(name, network.spec, true);
+  }
+
+  /** @returns the network that goes on under the new spec; undefined where another is to be built. */
+  private async checkChange(name: string, network: Network): Promise<LiveNetwork | undefined> {
     const host = await this.parts.hostAddresses();
     const before = this.live.get(name);
     if (name === DEFAULT_NETWORK) throw protectedError('has the spec that the daemon’s options give it');
     const others = [...this.live.values()].filter((other) => other.name !== name);
     refuseOverlap(network, others, this.parts.plan, host);
-    if (!before) return this.builder.build(name, network.spec, true);
+    if (!before) return undefined;
     const changed = changedFields(before.spec, network.spec).filter((field) => field !== 'sourceGuard');
-    if (changed.length === 0) return this.builder.guarded(before, network.spec);
+    if (changed.length === 0) return before;
     refuseInUse(before, `spec.${changed[0]} of network ${name} is fixed`);
-    return this.builder.build(name, network.spec, true);
+    return undefined;
   }
 
   /** Puts `after` in the network's place, in force and recorded, or leaves everything as it was. */
@@ -188,9 +264,35 @@ export class Networks {
 }
 
 function refuseInUse({ pool }: LiveNetwork, what: string): void {
-  if (pool.size === 0) return;
+  if (pool.size + pool.foreignSize === 0) return;
   const pods = pool.size === 1 ? 'a pod is' : `${pool.size} pods are`;
-  throw new PodwireError('NETWORK_IN_USE', `${what} while ${pods} attached to it: detach first`);
+  const where = pool.size === 0 ? 'pods of other nodes are' : pods;
+  throw new PodwireError('NETWORK_IN_USE', `${what} while ${where} attached to it: detach first`);
+}
+
+/** An overlay keeps the VNI that was chosen for it. */
+function withVni(given: NetworkSpec, existing: NetworkSpec | undefined): NetworkSpec {
+  if (given.mode !== 'overlay' || given.vni !== undefined || existing?.vni === undefined) return given;
+  return { ...given, vni: existing.vni };
+}
+
+/** A network of one node cannot become one of the cluster, nor the other way round. */
+function refuseLocal(name: string, existing: Network | undefined): void {
+  if (existing === undefined || existing.spec.mode === 'overlay') return;
+  throw new PodwireError(
+    'CONFLICT',
+    `network ${name} of mode ${existing.spec.mode} is this node's own: delete it, or name the overlay otherwise`,
+    'metadata.name',
+  );
+}
+
+function refuseOtherKind(name: string, existing: Network | undefined): void {
+  if (existing?.spec.mode !== 'overlay') return;
+  throw new PodwireError(
+    'CONFLICT',
+    `network ${name} is an overlay of the cluster: delete it first, or choose another name`,
+    'metadata.name',
+  );
 }
 
 function changedFields(before: NetworkSpec, after: NetworkSpec): string[] {

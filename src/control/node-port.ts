@@ -14,7 +14,9 @@ import type { AddressPlan } from './network-overlap.js';
 import type { Networks } from './networks.js';
 import type { LivePort, Ports } from './ports.js';
 
-export interface NodePortSettings extends AddressPlan {
+export interface NodePortSettings {
+  /** Its pod subnets may change. */
+  readonly plan: AddressPlan;
   readonly mtu: number;
   /** What the data plane's driver needs. */
   readonly nonBlocking: boolean;
@@ -31,12 +33,13 @@ export class NodePort {
 
   /** Addresses of podwire0. */
   get ips(): string[] {
-    return nodeAddresses(this.settings.podCidrs);
+    return nodeAddresses(this.settings.plan.podCidrs);
   }
 
   /** Makes podwire0, or takes it up, as a port. @throws PodwireError, LinuxError */
   async open(): Promise<void> {
-    const { mtu, nonBlocking, podCidrs, underlay } = this.settings;
+    const { mtu, nonBlocking, plan } = this.settings;
+    const { podCidrs, underlay } = plan;
     const ips = this.ips;
     const mac = macOf(ips);
     const addresses = ips.map((address, index) => `${address}/${podCidrs[index].split('/')[1]}`);
@@ -70,6 +73,11 @@ export class NodePort {
     return this.port?.planned.id === id;
   }
 
+  /** The interface goes when the port does. */
+  async discard(): Promise<void> {
+    if (this.port) setPersistent(this.port.fd, false);
+  }
+
   /** Takes away the port whose interface has vanished. Publish before and after. */
   async drop(): Promise<void> {
     const lost = this.port;
@@ -80,8 +88,9 @@ export class NodePort {
   /** Makes the kernel's routes follow the networks. */
   async syncRoutes(): Promise<void> {
     const home = this.networks.get(DEFAULT_NETWORK);
-    const behind = [...this.settings.clusterCidrs, ...this.networks.routedCidrs()];
-    const cidrs = [...new Set(behind)].filter((cidr) => !this.settings.podCidrs.includes(cidr));
+    const { clusterCidrs, podCidrs } = this.settings.plan;
+    const behind = [...clusterCidrs, ...this.networks.routedCidrs()];
+    const cidrs = [...new Set(behind)].filter((cidr) => !podCidrs.includes(cidr));
     await setNodeRoutes(cidrs.flatMap((cidr) => this.routeTo(cidr, home) ?? []));
   }
 

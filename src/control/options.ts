@@ -4,11 +4,12 @@
  */
 import { hostname } from 'node:os';
 import { AddressError, parseCidr } from '../wire/address.js';
-import { canonicalIp, encloses, familyOf, firstSubnet, holds, overlaps } from './cidr.js';
+import { canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
 import { invalid, unsupported } from './errors.js';
-import { type ListenOptions, parseListenOptions } from './listen-options.js';
+import { type ListenOptions, parseListenOptions, parseServerUrl } from './listen-options.js';
 import { resourceName } from './model/kinds.js';
-import { MOST_MTU, parsePrefix } from './model/network.js';
+import { MOST_MTU, MOST_VNI, parsePrefix } from './model/network.js';
+import { VXLAN_PORT } from './model/node.js';
 
 export interface DaemonOptions extends ListenOptions {
   /** Name of the node. */
@@ -18,13 +19,26 @@ export interface DaemonOptions extends ListenOptions {
   /** Path of the API's unix socket. */
   readonly socket: string;
   readonly underlay?: string;
-  /** IPv4 first, at most one of each family. */
-  readonly podCidrs: readonly string[];
+  /** What is to be this node's; undefined: subnets are leased. IPv4 first, at most one of each family. */
+  readonly podCidrs?: readonly string[];
+  /** These three are of the whole cluster: what is not given is as the cluster has it, or these defaults. */
   readonly clusterCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
+  readonly vni: number;
+  readonly given: readonly ClusterOption[];
+  readonly tunnelPort: number;
+  readonly store: StoreChoice;
   readonly mtu: 'auto' | number;
   readonly io: 'auto' | 'uring' | 'poll';
 }
+
+export type ClusterOption = 'cluster-cidr' | 'service-cidr' | 'vni';
+
+/** Where cluster state is kept: here, at the API of another node, or in etcd. */
+export type StoreChoice =
+  | { readonly kind: 'embedded' }
+  | { readonly kind: 'remote'; readonly url: string }
+  | { readonly kind: 'etcd'; readonly urls: readonly string[] };
 
 interface OptionInfo {
   readonly name: string;
@@ -46,32 +60,35 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   {
     name: 'pod-cidr',
     value: 'CIDR[,CIDR]',
-    help: 'subnets of this node’s pods; without it the first of --cluster-cidr',
+    help: 'subnets of this node’s pods; without it leased from --cluster-cidr',
   },
   { name: 'cluster-cidr', value: 'CIDR[,CIDR]', help: 'addresses of all pods', default: CLUSTER_CIDR },
   { name: 'service-cidr', value: 'CIDR[,CIDR]', help: 'addresses of services', default: SERVICE_CIDR },
   { name: 'mtu', value: 'auto|N', help: 'largest packet of pods, in bytes', default: 'auto' },
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
   { name: 'workers', value: 'N', help: 'forwarding threads', default: '1' },
-  { name: 'store', value: 'embedded', help: 'where cluster state is kept', default: 'embedded' },
+  {
+    name: 'store',
+    value: 'embedded|etcd=URL[,URL]',
+    help: 'where cluster state is kept, unless with --join',
+    default: 'embedded',
+  },
   { name: 'listen', value: 'HOST:PORT', help: 'the API on TCP too, for other nodes and --server' },
   { name: 'token-file', value: 'FILE', help: 'bearer token of the API on TCP' },
   { name: 'tls-cert', value: 'FILE', help: 'certificate of this node, PEM, with its intermediates' },
   { name: 'tls-key', value: 'FILE', help: 'its private key' },
   { name: 'tls-ca', value: 'FILE', help: 'who must have signed the certificates of clients and of --join' },
   { name: 'join', value: 'URL', help: 'take cluster state from the API there' },
-  { name: 'vni', value: 'N', help: 'not supported yet: VXLAN network between nodes' },
-  { name: 'tunnel-port', value: 'N', help: 'not supported yet: VXLAN port' },
+  { name: 'vni', value: 'N', help: 'VXLAN network between nodes', default: '1' },
+  { name: 'tunnel-port', value: 'N', help: 'UDP port of the tunnel', default: String(VXLAN_PORT) },
 ];
 
-/** Flags of the tunnel and of clusters. */
-const UNSUPPORTED = ['vni', 'tunnel-port'];
+const CLUSTER_OPTIONS = ['cluster-cidr', 'service-cidr', 'vni'] as const;
+
+const DEFAULT_VNI = 1;
 
 /** IPv6 needs 1280 bytes (RFC 8200 section 5). */
 const LEAST_MTU = { 4: 576, 6: 1280 } as const;
-
-/** Lengths of a node's subnets within the cluster's. */
-const NODE_SUBNET = { 4: 24, 6: 64 } as const;
 
 /** The longest pod prefix: room for the switch, the node and a pod. */
 const LONGEST_POD_PREFIX = { 4: 29, 6: 126 } as const;
@@ -87,15 +104,24 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
   refuseUnsupported(values);
   const cidrs = parseCidrs(values);
   const underlay = values.underlay === undefined ? undefined : parseUnderlay(values.underlay, cidrs);
+  const listen = parseListenOptions(values);
+  const store = parseStore(values.store ?? 'embedded', listen.join);
+  if (store.kind !== 'embedded' && underlay === undefined) {
+    throw invalid('--underlay', 'is missing: other nodes of the cluster have to reach this one');
+  }
   return {
     name: parseName(values.name),
     data: nonEmpty('--data', values.data ?? defaultOf('data')),
     socket: nonEmpty('--socket', values.socket ?? defaultOf('socket')),
     ...(underlay !== undefined && { underlay }),
     ...cidrs,
-    mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs),
+    vni: parseNumber('--vni', values.vni, DEFAULT_VNI, MOST_VNI),
+    given: CLUSTER_OPTIONS.filter((name) => values[name] !== undefined),
+    tunnelPort: parseNumber('--tunnel-port', values['tunnel-port'], VXLAN_PORT, 65_535),
+    store,
+    mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs ?? cidrs.clusterCidrs),
     io: oneOf('--io', values.io ?? 'auto', ['auto', 'uring', 'poll']),
-    ...parseListenOptions(values),
+    ...listen,
   };
 }
 
@@ -109,11 +135,6 @@ function refuseUnknown(values: Values): void {
 }
 
 function refuseUnsupported(values: Values): void {
-  for (const name of UNSUPPORTED) {
-    if (values[name] !== undefined) throw unsupported(`--${name}`, 'this version runs one node by itself');
-  }
-  if (values.store?.startsWith('etcd=')) throw unsupported('--store', 'only the embedded store is supported');
-  oneOf('--store', values.store ?? 'embedded', ['embedded']);
   const workers = values.workers ?? '1';
   if (!/^[1-9]\d{0,3}$/.test(workers)) throw invalid('--workers', `'${workers}' is not a number of threads`);
   if (workers !== '1') throw unsupported('--workers', 'more than one is not supported');
@@ -130,13 +151,13 @@ function parseName(text = hostname().toLowerCase()): string {
 function parseCidrs(values: Values): Pick<DaemonOptions, 'podCidrs' | 'clusterCidrs' | 'serviceCidrs'> {
   const cluster = parseList('--cluster-cidr', values['cluster-cidr'] ?? CLUSTER_CIDR);
   const service = parseList('--service-cidr', values['service-cidr'] ?? SERVICE_CIDR);
-  const given = values['pod-cidr'];
-  const pods = given === undefined ? cluster.map(nodeSubnet) : parseList('--pod-cidr', given);
-  for (const cidr of pods) checkRoom(given === undefined ? '--cluster-cidr' : '--pod-cidr', cidr);
-  const clusterCidrs =
-    values['cluster-cidr'] === undefined ? surrounding(pods, cluster) : within(pods, cluster);
+  for (const cidr of cluster) checkRoom('--cluster-cidr', cidr);
+  const pods = values['pod-cidr'] === undefined ? undefined : parseList('--pod-cidr', values['pod-cidr']);
+  for (const cidr of pods ?? []) checkRoom('--pod-cidr', cidr);
+  const clusterCidrs = values['cluster-cidr'] === undefined && pods ? surrounding(pods, cluster) : cluster;
+  refuseStray(pods ?? [], clusterCidrs);
   refuseOverlap(clusterCidrs, service);
-  return { podCidrs: pods, clusterCidrs, serviceCidrs: service };
+  return { ...(pods && { podCidrs: pods }), clusterCidrs, serviceCidrs: service };
 }
 
 function parseList(flag: string, text: string): string[] {
@@ -147,10 +168,6 @@ function parseList(flag: string, text: string): string[] {
     }
   }
   return cidrs.sort((a, b) => familyOf(a) - familyOf(b));
-}
-
-function nodeSubnet(cidr: string): string {
-  return firstSubnet(cidr, NODE_SUBNET[familyOf(cidr)]);
 }
 
 function checkRoom(flag: string, cidr: string): void {
@@ -165,10 +182,29 @@ function surrounding(pods: readonly string[], cluster: readonly string[]): strin
   return pods.map((pod) => cluster.find((cidr) => encloses(cidr, pod)) ?? pod);
 }
 
-function within(pods: readonly string[], cluster: readonly string[]): readonly string[] {
+/** @throws PodwireError INVALID where a node's prefix is outside the cluster's */
+export function refuseStray(pods: readonly string[], cluster: readonly string[]): void {
   const stray = pods.find((pod) => !cluster.some((cidr) => encloses(cidr, pod)));
   if (stray) throw invalid('--pod-cidr', `${stray} is not within --cluster-cidr ${cluster.join(',')}`);
-  return cluster;
+}
+
+function parseStore(text: string, join: string | undefined): StoreChoice {
+  if (text === 'embedded') return join === undefined ? { kind: 'embedded' } : { kind: 'remote', url: join };
+  if (!text.startsWith('etcd=')) {
+    throw invalid('--store', `'${text}' is neither embedded nor etcd=URL[,URL]`);
+  }
+  if (join !== undefined) {
+    throw invalid('--join', 'and --store etcd both say where cluster state is kept: give one of them');
+  }
+  const urls = text.slice('etcd='.length).split(',');
+  return { kind: 'etcd', urls: urls.map((url) => parseServerUrl('--store', url.trim())) };
+}
+
+function parseNumber(flag: string, text: string | undefined, fallback: number, most: number): number {
+  if (text === undefined) return fallback;
+  const number = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= 1 && number <= most) return number;
+  throw invalid(flag, `'${text}' is not a number from 1 to ${most}`);
 }
 
 function refuseOverlap(cluster: readonly string[], service: readonly string[]): void {

@@ -65,6 +65,13 @@ export class Ports {
     }
   }
 
+  /** A number for a port that is no TAP; it is never free again. @throws PodwireError PORTS_EXHAUSTED */
+  reserve(): number {
+    const id = this.ids.take();
+    if (id !== undefined) return id;
+    throw new PodwireError('PORTS_EXHAUSTED', `the switch has ${MAX_PORTS} ports already`);
+  }
+
   /** From now on the port is part of what is published. */
   enlist(port: LivePort): void {
     this.live.set(port.planned.name, port);

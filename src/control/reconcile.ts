@@ -5,11 +5,13 @@
  */
 
 import type { Attacher } from './attacher.js';
+import { holds } from './cidr.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import type { KeyedLock } from './keyed-lock.js';
 import { type Logger, RepeatedLog } from './logger.js';
+import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { NodePort } from './node-port.js';
 import type { Pods } from './pods.js';
@@ -49,7 +51,7 @@ export class Reconciler {
       if (isGone(netns, netnsId)) await pods.releaseGone(key);
     }
     const kept = this.attachments();
-    for (const [key, attachment] of kept) this.claim(key, attachment);
+    for (const [key, attachment] of kept) if (!this.isStranded(attachment)) this.claim(key, attachment);
     const queue = [...kept];
     await Promise.all(Array.from({ length: PARALLEL }, () => this.restoreFrom(queue)));
     await publish();
@@ -85,12 +87,45 @@ export class Reconciler {
     });
   }
 
+  /**
+   * The node's subnets are others: closes the pods that have addresses outside of them. Their records stay, Lost.
+   */
+  async closeStranded(podCidrs: readonly string[], reason: string): Promise<void> {
+    const { lock, ports, attacher, log } = this.parts;
+    const isInside = (address: string): boolean => podCidrs.some((cidr) => holds(cidr, address));
+    const stranded = this.attachments().filter(
+      ([, { network, ips }]) => network === DEFAULT_NETWORK && !ips.every(isInside),
+    );
+    await Promise.all(
+      stranded.map(([key, { ips }]) =>
+        lock.run(key, async () => {
+          const port = ports.get(key);
+          if (port) await attacher.disconnect(port, false);
+          log.error({ pod: key, ips, reason }, 'pod closed: its subnet is not this node’s any more');
+        }),
+      ),
+    );
+  }
+
+  /** Makes podwire0 again, with the addresses that the node has now. */
+  renewNode(): Promise<void> {
+    return this.parts.lock.run(NODE_IFNAME, async () => {
+      await this.parts.nodePort.discard();
+      await this.reopenNode();
+    });
+  }
+
   private attachments(): [key: string, attachment: AttachmentRecord][] {
     return this.parts.records
       .list()
       .flatMap(([key, { attachment }]) =>
         attachment ? [[key, attachment] as [string, AttachmentRecord]] : [],
       );
+  }
+
+  /** Its subnet is not this node's any more: it stays Lost until it is detached. */
+  private isStranded({ network, domain, ips }: AttachmentRecord): boolean {
+    return network === DEFAULT_NETWORK && !this.parts.networks.find(network)?.pool.fits({ domain, ips });
   }
 
   private claim(key: string, { network, domain, ips }: AttachmentRecord): void {
@@ -118,6 +153,15 @@ export class Reconciler {
     const record = records.get(key);
     const attachment = record?.attachment;
     if (!attachment || this.parts.ports.get(key) || isGone(attachment.netns, attachment.netnsId)) return;
+    if (this.isStranded(attachment)) {
+      const fields = { pod: key, ips: attachment.ips };
+      this.repeated.warn(
+        key,
+        fields,
+        'the subnet of the pod is not this node’s any more: detach and attach it',
+      );
+      return;
+    }
     try {
       const restored = await attacher.restore(key, attachment);
       if (restored.mtu !== attachment.mtu) await records.save(key, { ...record, attachment: restored });

@@ -4,10 +4,13 @@
  *     networks/NAME       a Network as applied
  *     pods/NS/NAME        PodRecord: the Pod, and how it is attached
  *     local/node          NodeRecord: whose data directory this is
+ *     local/cluster/…     what was last known of the cluster: cluster/local-copy.ts
+ *     cluster/…           the state of the cluster, where this node keeps it: cluster/records.ts
  *
  * Network and Pod are held in memory too; the store is written first, so that memory never knows more.
  */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { ObjectMeta, Pod } from './api/types.js';
 import { PodwireError } from './errors.js';
 import type { Json, Store } from './store/store.js';
@@ -35,6 +38,10 @@ export interface PodRecord {
 
 export interface NodeRecord {
   readonly name: string;
+  /** Tells this node from another that has its name. */
+  readonly uid: string;
+  /** Its pod subnets, which it asks for again. */
+  readonly podCidrs?: readonly string[];
 }
 
 export const PODS = 'pods/';
@@ -88,19 +95,27 @@ export class Records<T extends object> {
   }
 }
 
-/** @throws PodwireError STATE_MISMATCH where the data directory is another node's */
-export async function claimNode(store: Store, node: NodeRecord): Promise<void> {
-  const found = await store.get(NODE);
-  if (found === undefined) {
-    await store.put(NODE, asJson(node));
-    return;
+/** Whose data directory this is, and what it remembers. @throws PodwireError STATE_MISMATCH where it is another node's */
+export async function claimNode(store: Store, name: string): Promise<NodeRecord> {
+  const found = (await store.get(NODE))?.value as unknown as Partial<NodeRecord> | undefined;
+  if (found?.name !== undefined && found.name !== name) {
+    throw new PodwireError(
+      'STATE_MISMATCH',
+      `the data directory holds the state of node ${found.name}, not ${name}: give --name ${found.name} or another --data`,
+    );
   }
-  const { name } = found.value as unknown as NodeRecord;
-  if (name === node.name) return;
-  throw new PodwireError(
-    'STATE_MISMATCH',
-    `the data directory holds the state of node ${name}, not ${node.name}: give --name ${name} or another --data`,
-  );
+  const record = { ...found, name, uid: found?.uid ?? randomUUID() };
+  if (found?.uid === undefined) await store.put(NODE, asJson(record));
+  return record;
+}
+
+export async function rememberSubnets(
+  store: Store,
+  node: NodeRecord,
+  podCidrs: readonly string[],
+): Promise<void> {
+  if (isDeepStrictEqual(node.podCidrs, podCidrs)) return;
+  await store.put(NODE, asJson({ ...node, podCidrs }));
 }
 
 /** Metadata of a new or changed resource: the store's fields stay, the user's are as given. */

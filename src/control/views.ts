@@ -15,7 +15,13 @@ import type {
   RoutesAnswer,
   StatsAnswer,
 } from './api/types.js';
-import { NODE_ROUTE_TABLE, type PlannedNetwork, type PlannedPort } from './compile.js';
+import {
+  NODE_ROUTE_TABLE,
+  type PlannedNetwork,
+  type PlannedPort,
+  TUNNEL_NAME,
+  TUNNEL_ROUTE_TABLE,
+} from './compile.js';
 
 /** The switch itself, where a port is named. */
 const SWITCH = 'switch';
@@ -25,6 +31,7 @@ type Learned = Awaited<ReturnType<Dataplane['learned']>>;
 export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork[]): RoutesAnswer {
   const tables = new Map(networks.map(({ routeTable, name }) => [routeTable, name]));
   tables.set(NODE_ROUTE_TABLE, 'node');
+  tables.set(TUNNEL_ROUTE_TABLE, TUNNEL_NAME);
   const routes = snapshot.routes.map(
     (route): RouteEntry => ({
       network: tables.get(route.table) ?? String(route.table),
@@ -52,6 +59,22 @@ export function fdbView(snapshot: Snapshot, { fdb }: Pick<Learned, 'fdb'>): FdbA
   const gateways = snapshot.domains
     .filter((domain) => domain.gateways.length > 0)
     .map(({ name, gatewayMac }): FdbEntry => ({ ...fixed, network: name, mac: gatewayMac, port: SWITCH }));
+  const peers = (snapshot.peers ?? []).map(
+    ({ name, mac }): FdbEntry => ({
+      ...fixed,
+      network: snapshot.tunnel ? domainName(snapshot, snapshot.tunnel.domain) : TUNNEL_NAME,
+      mac,
+      port: `node/${name}`,
+    }),
+  );
+  const behindPeers = new Map(
+    snapshot.neighbours.flatMap((neighbour): [string, FdbEntry][] => {
+      if (!('peer' in neighbour)) return [];
+      const { domain, mac, peer } = neighbour;
+      const entry = { ...fixed, network: domainName(snapshot, domain), mac, port: peerName(snapshot, peer) };
+      return [[`${domain} ${mac}`, entry]];
+    }),
+  );
   const learned = fdb.map(
     ({ domain, vlan, mac, port, ageMs }): FdbEntry => ({
       network: domainName(snapshot, domain),
@@ -62,7 +85,10 @@ export function fdbView(snapshot: Snapshot, { fdb }: Pick<Learned, 'fdb'>): FdbA
       ageMs: Math.round(ageMs),
     }),
   );
-  return { generation: snapshot.generation, fdb: [...gateways, ...ports, ...learned] };
+  return {
+    generation: snapshot.generation,
+    fdb: [...gateways, ...ports, ...peers, ...behindPeers.values(), ...learned],
+  };
 }
 
 const fixed = { vlan: 0, kind: 'static', ageMs: null } as const;

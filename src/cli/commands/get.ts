@@ -1,6 +1,6 @@
 /** `podwire get KIND [NAME]`: resources as they are stored, with their status. */
 import { Command } from 'commander';
-import type { Network, Pod, Resource, ResourceList } from '../../control/api/types.js';
+import type { Network, Node, Pod, Resource, ResourceList } from '../../control/api/types.js';
 import { kindPath } from '../../control/model/kinds.js';
 import {
   clientFor,
@@ -11,7 +11,7 @@ import {
   printYaml,
 } from '../context.js';
 import { asUsage, usage } from '../errors.js';
-import { NETWORK_COLUMNS, POD_COLUMNS } from '../output/resources.js';
+import { NETWORK_COLUMNS, NODE_COLUMNS, POD_COLUMNS } from '../output/resources.js';
 import type { Column } from '../output/table.js';
 import { podPath, segment } from '../paths.js';
 
@@ -22,8 +22,8 @@ interface GetOptions {
 
 export function getCommand(): Command {
   return new Command('get')
-    .description('resources: networks, pods')
-    .argument('<KIND>', 'network or pod, also in the plural or short: net, po')
+    .description('resources: networks, nodes, pods')
+    .argument('<KIND>', 'network, node or pod, also in the plural or short: net, no, po')
     .argument('[NAME]', 'one of them')
     .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default: default)')
     .option('-A, --all-namespaces', 'pods of all namespaces')
@@ -53,7 +53,7 @@ interface Request {
 }
 
 export function requestFor(kind: string, name: string | undefined, options: GetOptions): Request {
-  if (kind !== 'pods') return networkRequest(kind, name, options);
+  if (kind !== 'pods') return clusterRequest(kind, name, options);
   if (options.allNamespaces) {
     if (name !== undefined) throw usage('a pod is named within one namespace: use -n instead of -A');
     return { kind, path: '/v1/pods', none: 'no pods' };
@@ -64,7 +64,8 @@ export function requestFor(kind: string, name: string | undefined, options: GetO
   return { kind, path, none: `no pods in namespace ${namespace} (-A shows all namespaces)` };
 }
 
-function networkRequest(kind: string, name: string | undefined, options: GetOptions): Request {
+/** Of kinds that are not in namespaces. */
+function clusterRequest(kind: string, name: string | undefined, options: GetOptions): Request {
   if (options.namespace !== undefined || options.allNamespaces) {
     throw usage(`${kind} are not in namespaces: leave ${options.allNamespaces ? '-A' : '-n'} out`);
   }
@@ -79,6 +80,7 @@ function printResources(
 ): void {
   const rows = 'items' in answer ? answer.items : [answer];
   if (kind === 'pods') list<Pod>(rows as Pod[], POD_COLUMNS);
+  else if (kind === 'nodes') list<Node>(rows as Node[], NODE_COLUMNS);
   else list<Network>(rows as Network[], NETWORK_COLUMNS);
 
   function list<T>(typed: readonly T[], columns: readonly Column<T>[]): void {

@@ -4,7 +4,7 @@ import type { StatusAnswer } from '../../control/api/types.js';
 import { clientFor, outputFormat, print, printJson } from '../context.js';
 import { ioName } from '../output/io-name.js';
 import { renderFields } from '../output/table.js';
-import { formatAge } from '../output/units.js';
+import { formatAge, formatMicros } from '../output/units.js';
 
 export function statusCommand(): Command {
   return new Command('status')
@@ -31,11 +31,23 @@ export function renderStatus(status: StatusAnswer, columns?: number): string {
     ['MTU', String(status.mtu)],
     ['Pods', String(status.pods)],
     ['Networks', String(status.networks)],
-    ['Peers', list(status.peers.map((peer) => `${peer.name} ${peer.address} ${peer.state}`))],
+    ['Store', storeText(status.store)],
+    ['Peers', list(status.peers.map(peerText))],
     ['Generation', String(status.generation)],
     ['Running', `version ${status.version}, process ${status.pid}, for ${uptime}`],
   ];
   return renderFields(fields, columns);
+}
+
+function storeText({ kind, connected, since, reason }: StatusAnswer['store']): string {
+  const age = formatAge(Date.now() - Date.parse(since));
+  if (kind === 'embedded') return 'embedded: cluster state is kept by this node';
+  if (connected) return `${kind}, connected for ${age}`;
+  return `${kind}, not connected for ${age}: ${reason ?? 'no reason given'}; forwarding goes on with what is known`;
+}
+
+function peerText({ name, address, state, rttMicros }: StatusAnswer['peers'][number]): string {
+  return `${name} ${address} ${state}${rttMicros === null ? '' : ` ${formatMicros(rttMicros)}`}`;
 }
 
 function list(items: readonly string[]): string {

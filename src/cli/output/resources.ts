@@ -1,7 +1,7 @@
 /** The tables of resources, for `get` and `pods`. */
-import type { Network, Pod, Resource } from '../../control/api/types.js';
+import type { Network, Node, Pod, Resource } from '../../control/api/types.js';
 import type { Column } from './table.js';
-import { formatAge } from './units.js';
+import { formatAge, formatMicros } from './units.js';
 
 export const POD_COLUMNS: readonly Column<Pod>[] = [
   { header: 'NAMESPACE', value: (pod) => pod.metadata.namespace ?? 'default' },
@@ -29,6 +29,32 @@ export const NETWORK_COLUMNS: readonly Column<Network>[] = [
   { header: 'MTU', value: (network) => network.spec.mtu, right: true, wide: true },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
+
+export const NODE_COLUMNS: readonly Column<Node>[] = [
+  { header: 'NAME', value: (node) => node.metadata.name },
+  { header: 'STATE', value: (node) => node.status?.state },
+  { header: 'UNDERLAY', value: (node) => node.spec.underlay?.address },
+  { header: 'POD CIDRS', value: (node) => node.spec.podCIDRs.join(',') },
+  { header: 'MTU', value: (node) => node.status?.mtu, right: true },
+  { header: 'RTT', value: roundTripOf, right: true },
+  { header: 'NOTE', value: noteOf },
+  { header: 'PORT', value: (node) => node.spec.underlay?.port, right: true, wide: true },
+  { header: 'VTEP MAC', value: (node) => node.spec.vtepMAC, wide: true },
+  { header: 'MANAGED', value: (node) => node.status?.managed, wide: true },
+  { header: 'LAST SEEN', value: (node) => node.status?.lastSeen, wide: true },
+  { header: 'AGE', value: ageOf, right: true, wide: true },
+];
+
+function roundTripOf({ status }: Node): string | undefined {
+  const micros = status?.rttMicros ?? undefined;
+  return micros === undefined ? undefined : formatMicros(micros);
+}
+
+/** What there is to know at a glance: what is wrong with it, else that nobody but people keep it up to date. */
+function noteOf({ status }: Node): string | undefined {
+  if (status?.message !== undefined) return status.message;
+  return status?.managed === 'manual' ? 'applied by hand' : undefined;
+}
 
 function ageOf(resource: Resource): string | undefined {
   const since = resource.metadata.creationTimestamp;

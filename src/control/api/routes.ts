@@ -2,15 +2,19 @@
  * The routes of the API: what each is called with, what it answers, what it does. The server and the OpenAPI
  * document are both made from this table.
  */
+import type { Nodes } from '../cluster/nodes.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
 import { parseAttach } from '../model/attach.js';
 import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
+import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
 import type { Networks, PutResult } from '../networks.js';
 import type { Pods } from '../pods.js';
+import type { Store, Watch } from '../store/store.js';
 import { openApi } from './openapi.js';
 import type { SchemaName } from './schemas.js';
+import { storeRoutes } from './store-routes.js';
 import type {
   DropsAnswer,
   FdbAnswer,
@@ -19,7 +23,9 @@ import type {
   RoutesAnswer,
   StatsAnswer,
   StatusAnswer,
+  WatchEvent,
 } from './types.js';
+import { parseRevision, refusePlain } from './watch.js';
 
 export interface ApiRequest {
   readonly params: Readonly<Record<string, string>>;
@@ -34,6 +40,17 @@ export interface Reply {
   readonly body: unknown;
 }
 
+/** The server's end of a WebSocket. */
+export interface Channel {
+  /** As JSON. */
+  send(message: unknown): void;
+  /** Closes it with code 1013 and `CODE: message`. */
+  fail(error: unknown): void;
+}
+
+/** Runs until the Watch is closed. What it throws closes the channel. */
+export type Stream = (channel: Channel) => Promise<Watch>;
+
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** `:name` is a parameter. */
@@ -43,14 +60,15 @@ export interface Route {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: SchemaName;
   readonly answer: SchemaName;
-  /** Answered by the server as a WebSocket. */
-  readonly upgrade?: true;
+  /** A WebSocket: begins what is sent on it, or throws what the upgrade is to be refused with. */
+  readonly stream?: (query: URLSearchParams) => Stream;
   readonly handle: (request: ApiRequest) => Reply | Promise<Reply>;
 }
 
 /** The daemon as the API sees it. */
 export interface ApiDaemon {
   readonly networks: Networks;
+  readonly nodes: Nodes;
   readonly pods: Pods;
   /** Of the store. */
   revision(): Promise<number>;
@@ -61,14 +79,22 @@ export interface ApiDaemon {
   stats(): StatsAnswer;
   drops(): DropsAnswer;
   isHealthy(): boolean;
+  /** What does not work at present, while forwarding goes on. */
+  degraded(): string | undefined;
+  /** Begins what /v1/watch reports. */
+  watch(after: number | undefined, send: (event: WatchEvent) => void): Promise<Watch>;
+  /** What /v1/store serves to nodes that join; undefined where this one has joined another. */
+  readonly clusterStore: Store | undefined;
 }
 
 export function apiRoutes(daemon: ApiDaemon): Route[] {
   const routes: Route[] = [
     ...networkRoutes(daemon),
+    ...nodeRoutes(daemon),
     ...podRoutes(daemon),
     ...stateRoutes(daemon),
     ...healthRoutes(daemon),
+    ...storeRoutes({ store: () => daemon.clusterStore }),
     get('/openapi.json', 'this description', 'OpenApi', () => openApi(routes)),
   ];
   return routes;
@@ -123,6 +149,46 @@ function networkRoutes({ networks, revision }: ApiDaemon): Route[] {
       summary: 'delete a network that no pod is attached to',
       answer: 'Network',
       handle: async (request) => ({ body: await networks.delete(nameOf(request)) }),
+    },
+  ];
+}
+
+function nodeRoutes({ nodes, revision }: ApiDaemon): Route[] {
+  const path = '/v1/nodes/:name';
+  const nameOf = ({ params }: ApiRequest): string => resourceName(params.name);
+  return [
+    get('/v1/nodes', 'all nodes of the cluster', 'NodeList', async () => ({
+      apiVersion: 'podwire.dev/v1',
+      kind: 'NodeList',
+      revision: await revision(),
+      items: nodes.list(),
+    })),
+    {
+      method: 'GET',
+      path,
+      summary: 'one node',
+      answer: 'Node',
+      handle: (request) => ({ body: nodes.view(nameOf(request)) }),
+    },
+    {
+      method: 'PUT',
+      path,
+      summary: 'create or change a node that runs no daemon',
+      body: 'Node',
+      answer: 'Node',
+      handle: async (request) => {
+        const name = nameOf(request);
+        const node = parseNode(request.body);
+        checkIdentity(node.metadata, name);
+        return putReply(await nodes.put(name, node), nodes.view(name));
+      },
+    },
+    {
+      method: 'DELETE',
+      path,
+      summary: 'delete a node that runs no daemon, or whose daemon is gone',
+      answer: 'Node',
+      handle: async (request) => ({ body: await nodes.delete(nameOf(request)) }),
     },
   ];
 }
@@ -208,16 +274,20 @@ function stateRoutes(daemon: ApiDaemon): Route[] {
       summary: 'WebSocket: every change since a revision, in order, none missing',
       query: { revision: 'of a list; without it, changes from now on' },
       answer: 'WatchEvent',
-      upgrade: true,
-      handle: () => {
-        throw new PodwireError('INVALID', 'GET /v1/watch is a WebSocket: send an upgrade request');
+      stream: (query) => {
+        const after = parseRevision(query.get('revision'));
+        return ({ send }) => daemon.watch(after, send);
       },
+      handle: refusePlain,
     },
   ];
 }
 
 function healthRoutes(daemon: ApiDaemon): Route[] {
-  const health = (ok: boolean): Reply => ({ status: ok ? 200 : 503, body: { ok } });
+  const health = (ok: boolean, degraded?: string): Reply => ({
+    status: ok ? 200 : 503,
+    body: { ok, ...(ok && degraded !== undefined && { degraded }) },
+  });
   return [
     {
       method: 'GET',
@@ -231,7 +301,7 @@ function healthRoutes(daemon: ApiDaemon): Route[] {
       path: '/readyz',
       summary: 'whether it forwards what is recorded',
       answer: 'Health',
-      handle: () => health(daemon.isHealthy() && daemon.status().ready),
+      handle: () => health(daemon.isHealthy() && daemon.status().ready, daemon.degraded()),
     },
   ];
 }

@@ -6,8 +6,10 @@ import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
 import { ATTACH_SCHEMA } from '../model/attach.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
+import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
 import { closed, type Schema } from '../model/schema.js';
+import { STORE_SCHEMAS } from './store-schemas.js';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'number' };
@@ -45,12 +47,15 @@ function listOf(kind: string): Schema {
   });
 }
 
+const NODE_STATE = choice('self', 'up', 'down', 'unknown');
 const ENTRY = { mac: text, port: text, ageMs: optionalCount };
 
 export const SCHEMAS = {
   Network: NETWORK_SCHEMA,
+  Node: NODE_SCHEMA,
   Pod: POD_SCHEMA,
   NetworkList: listOf('Network'),
+  NodeList: listOf('Node'),
   PodList: listOf('Pod'),
   AttachRequest: ATTACH_SCHEMA,
   AttachAnswer: exactly({
@@ -74,7 +79,13 @@ export const SCHEMAS = {
     clusterCIDRs: list(text),
     serviceCIDRs: list(text),
     underlay: optionalText,
-    peers: list(exactly({ name: text, address: text, state: text, rttMicros: optionalCount })),
+    peers: list(exactly({ name: text, address: text, state: NODE_STATE, rttMicros: optionalCount })),
+    store: exactly({
+      kind: choice('embedded', 'remote', 'etcd'),
+      connected: flag,
+      since: text,
+      reason: optionalText,
+    }),
     pods: count,
     networks: count,
     mtu: count,
@@ -115,12 +126,13 @@ export const SCHEMAS = {
     total: count,
     drops: list(exactly({ reason: text, meaning: text, port: text, count })),
   }),
-  Health: exactly({ ok: flag }),
+  Health: closed({ ok: flag, degraded: text }, ['ok']),
   WatchEvent: exactly({
     type: choice('ADDED', 'MODIFIED', 'DELETED'),
     revision: count,
-    object: { oneOf: [ref('Network'), ref('Pod')] },
+    object: { oneOf: [ref('Network'), ref('Node'), ref('Pod')] },
   }),
+  ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },
   Error: exactly({
     error: closed({ code: choice(...ERROR_CODES.map(({ code }) => code)), message: text, field: text }, [

@@ -43,6 +43,44 @@ export interface Network {
   status?: { gateways: string[]; pods: number };
 }
 
+export interface NodeSpec {
+  /** Its pod subnets, IPv4 first. */
+  podCIDRs: string[];
+  /** Where its tunnel is; a node that publishes itself without one is alone. */
+  underlay?: {
+    address: string;
+    /** UDP; default 4789. */
+    port?: number;
+  };
+  /** MAC address of its end of the tunnel. */
+  vtepMAC?: string;
+}
+
+export type NodeState = 'self' | 'up' | 'down' | 'unknown';
+
+export interface NodeStatus {
+  /** Whether its probe through the tunnel is answered; `unknown` until the first one was, or had its time. */
+  state: NodeState;
+  /** Of the probe. */
+  rttMicros: number | null;
+  /** When the probe was last answered (ISO 8601); left out where it never was. */
+  lastSeen?: string;
+  /** Largest packet of a pod that reaches the node whole. */
+  mtu: number;
+  managed: 'daemon' | 'manual';
+  /** What keeps it from being used, in part or whole. */
+  message?: string;
+}
+
+/** Another host, or this one. Published by its daemon, or applied by hand for one that runs none. */
+export interface Node {
+  apiVersion: 'podwire.dev/v1';
+  kind: 'Node';
+  metadata: ObjectMeta;
+  spec: NodeSpec;
+  status?: NodeStatus;
+}
+
 export type PodPhase = 'Pending' | 'Running' | 'Lost';
 
 /** What podwire adds to a Kubernetes Pod. Fields beside phase are there once it is attached. */
@@ -67,7 +105,7 @@ export interface Pod {
   status?: PodStatus;
 }
 
-export type Resource = Network | Pod;
+export type Resource = Network | Node | Pod;
 
 export interface ResourceList<T extends Resource = Resource> {
   apiVersion: T['apiVersion'];
@@ -118,6 +156,14 @@ export interface DetachAnswer {
   ips: string[];
 }
 
+export interface StoreStatus {
+  kind: 'embedded' | 'remote' | 'etcd';
+  connected: boolean;
+  since: string;
+  /** Why it is not connected. */
+  reason: string | null;
+}
+
 export interface StatusAnswer {
   node: string;
   ready: boolean;
@@ -129,7 +175,9 @@ export interface StatusAnswer {
   clusterCIDRs: string[];
   serviceCIDRs: string[];
   underlay: string | null;
-  peers: { name: string; address: string; state: string; rttMicros: number | null }[];
+  peers: { name: string; address: string; state: NodeState; rttMicros: number | null }[];
+  /** Where cluster state is kept, and since when it answers or does not (ISO 8601). */
+  store: StoreStatus;
   /** How many are attached. */
   pods: number;
   networks: number;
@@ -214,6 +262,8 @@ export interface DropsAnswer {
 /** GET /healthz and /readyz; 503 with `ok: false` where it is not. */
 export interface HealthAnswer {
   ok: boolean;
+  /** It goes on, but not with everything: why. */
+  degraded?: string;
 }
 
 export interface ErrorAnswer {

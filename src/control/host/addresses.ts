@@ -28,11 +28,16 @@ export async function hostAddresses(): Promise<HostAddress[]> {
 const TUNNEL_OVERHEAD = { 4: 50, 6: 70 } as const;
 
 /**
- * The MTU that leaves room for the tunnel on the interface with the underlay address.
+ * MTU of the interface with the underlay address.
  * @throws PodwireError INVALID where no interface has the address
  */
-export function tunnelMtu(underlay: string, addresses: readonly HostAddress[]): number {
+export function underlayMtu(underlay: string, addresses: readonly HostAddress[]): number {
   const found = addresses.find(({ address }) => address === underlay);
   if (!found) throw invalid('--underlay', `no interface of this node has ${underlay}`);
-  return found.mtu - TUNNEL_OVERHEAD[familyOf(underlay)];
+  return found.mtu;
+}
+
+/** The MTU that leaves room for the tunnel there. @throws as `underlayMtu` */
+export function tunnelMtu(underlay: string, addresses: readonly HostAddress[]): number {
+  return underlayMtu(underlay, addresses) - TUNNEL_OVERHEAD[familyOf(underlay)];
 }

@@ -30,12 +30,24 @@ export async function openNodeInterface(
 ): Promise<Tap> {
   const tap = takeNodeTap(nonBlocking);
   try {
+    await removeStrangers(settings.addresses);
     await configureInterface(undefined, { ...settings, ifname: NODE_IFNAME, gateways: [] });
     return tap;
   } catch (error) {
     closeTap(tap);
     throw error;
   }
+}
+
+/** Addresses that an earlier daemon gave it and that are not the node's any more. */
+async function removeStrangers(wanted: readonly string[]): Promise<void> {
+  type Link = { readonly addr_info?: readonly { local?: string; prefixlen?: number; scope?: string }[] };
+  const links = await queryJson<Link[]>(['address', 'show', 'dev', NODE_IFNAME]);
+  const present = links.flatMap(({ addr_info = [] }) =>
+    addr_info.flatMap(({ local, prefixlen, scope }) => (scope === 'global' ? [`${local}/${prefixlen}`] : [])),
+  );
+  const strangers = present.filter((address) => !wanted.includes(address));
+  await runBatch(strangers.map((address) => `address del ${address} dev ${NODE_IFNAME}`));
 }
 
 function takeNodeTap(nonBlocking: boolean): Tap {

@@ -6,7 +6,7 @@ import { NAME, NAMESPACE } from './meta.js';
 import { checker } from './schema.js';
 
 export interface KindInfo {
-  readonly kind: 'Network' | 'Pod';
+  readonly kind: 'Network' | 'Node' | 'Pod';
   readonly apiVersion: string;
   /** As in `/v1/pods`. */
   readonly plural: string;
@@ -23,12 +23,18 @@ export const KINDS: readonly KindInfo[] = [
     namespaced: false,
     words: ['network', 'networks', 'net'],
   },
+  {
+    kind: 'Node',
+    apiVersion: 'podwire.dev/v1',
+    plural: 'nodes',
+    namespaced: false,
+    words: ['node', 'nodes', 'no'],
+  },
   { kind: 'Pod', apiVersion: 'v1', plural: 'pods', namespaced: true, words: ['pod', 'pods', 'po'] },
 ];
 
 /** Kinds that podwire is going to have, by plural; named so that asking for one is answered with that. */
 export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([
-  ['nodes', 'Node'],
   ['services', 'Service'],
   ['endpointslices', 'EndpointSlice'],
   ['networkpolicies', 'NetworkPolicy'],
@@ -54,7 +60,8 @@ export function kindPath(word: string): string {
 }
 
 function known(): string {
-  return KINDS.map(({ plural }) => plural).join(' and ');
+  const plurals = KINDS.map(({ plural }) => plural);
+  return `${plurals.slice(0, -1).join(', ')} and ${plurals.at(-1)}`;
 }
 
 export interface ResourcePath {

@@ -18,7 +18,7 @@ const LEAST_MTU_IPV6 = 1280;
 export const MOST_MTU = 65_521;
 
 /** VXLAN network identifiers have 24 bits (RFC 7348 section 5). */
-const MOST_VNI = 0xff_ffff;
+export const MOST_VNI = 0xff_ffff;
 
 /** Most bridge domains of one network. */
 const MOST_CIDRS = 32;

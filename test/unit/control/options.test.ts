@@ -10,9 +10,12 @@ describe('parseDaemonOptions', () => {
       name: 'n1',
       data: '/var/lib/podwire',
       socket: '/run/podwire/podwire.sock',
-      podCidrs: ['10.244.0.0/24', 'fd00:10:244::/64'],
       clusterCidrs: ['10.244.0.0/16', 'fd00:10:244::/48'],
       serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'],
+      vni: 1,
+      given: [],
+      tunnelPort: 4789,
+      store: { kind: 'embedded' },
       mtu: 'auto',
       io: 'auto',
     });
@@ -35,9 +38,25 @@ describe('parseDaemonOptions', () => {
     expect(parseDaemonOptions({ ...NAME, 'pod-cidr': podCidr }).clusterCidrs).toEqual(cluster);
   });
 
-  it('takes the node’s subnets from the cluster’s', () => {
+  it('leaves the node’s subnets open where they are not given', () => {
     const options = parseDaemonOptions({ ...NAME, 'cluster-cidr': '10.9.0.0/26,fd09::/80' });
-    expect(options.podCidrs).toEqual(['10.9.0.0/26', 'fd09::/80']);
+    expect(options.podCidrs).toBeUndefined();
+    expect(options.clusterCidrs).toEqual(['10.9.0.0/26', 'fd09::/80']);
+    expect(options.given).toEqual(['cluster-cidr']);
+  });
+
+  it('says where cluster state is kept', () => {
+    const cluster = { ...NAME, underlay: '192.0.2.1' };
+    const join = { join: 'http://192.0.2.2:7443', 'token-file': '/token' };
+    expect(parseDaemonOptions({ ...cluster, ...join }).store).toEqual({
+      kind: 'remote',
+      url: 'http://192.0.2.2:7443',
+    });
+    const store = 'etcd=http://192.0.2.3:2379, https://192.0.2.4:2379';
+    expect(parseDaemonOptions({ ...cluster, store }).store).toEqual({
+      kind: 'etcd',
+      urls: ['http://192.0.2.3:2379', 'https://192.0.2.4:2379'],
+    });
   });
 
   it('accepts every value that is', () => {
@@ -48,8 +67,17 @@ describe('parseDaemonOptions', () => {
       io: 'poll',
       workers: '1',
       store: 'embedded',
+      vni: '16777215',
+      'tunnel-port': '8472',
     });
-    expect(options).toMatchObject({ underlay: '192.0.2.1', mtu: 9000, io: 'poll' });
+    expect(options).toMatchObject({
+      underlay: '192.0.2.1',
+      mtu: 9000,
+      io: 'poll',
+      vni: 16_777_215,
+      tunnelPort: 8472,
+      given: ['vni'],
+    });
   });
 
   it.each([
@@ -74,10 +102,25 @@ describe('parseDaemonOptions', () => {
     [{ underlay: '10.96.0.1' }, 'INVALID --underlay'],
     [{ workers: 'many' }, 'INVALID --workers'],
     [{ workers: '2' }, 'UNSUPPORTED --workers'],
-    [{ store: 'etcd=http://127.0.0.1:2379' }, 'UNSUPPORTED --store'],
+    [{ store: 'etcd=127.0.0.1:2379', underlay: '192.0.2.1' }, 'INVALID --store'],
+    [{ store: 'etcd=', underlay: '192.0.2.1' }, 'INVALID --store'],
+    [{ store: 'etcd=http://127.0.0.1:2379' }, 'INVALID --underlay'],
+    [{ join: 'http://192.0.2.2:7443', 'token-file': '/token' }, 'INVALID --underlay'],
+    [
+      {
+        store: 'etcd=http://127.0.0.1:2379',
+        join: 'http://192.0.2.2:7443',
+        'token-file': '/token',
+        underlay: '192.0.2.1',
+      },
+      'INVALID --join',
+    ],
     [{ store: 'redis' }, 'INVALID --store'],
-    [{ vni: '1' }, 'UNSUPPORTED --vni'],
-    [{ 'tunnel-port': '4789' }, 'UNSUPPORTED --tunnel-port'],
+    [{ vni: '0' }, 'INVALID --vni'],
+    [{ vni: '16777216' }, 'INVALID --vni'],
+    [{ vni: 'blue' }, 'INVALID --vni'],
+    [{ 'tunnel-port': '0' }, 'INVALID --tunnel-port'],
+    [{ 'tunnel-port': '65536' }, 'INVALID --tunnel-port'],
   ])('%j: %s', (values, expected) => {
     expect(refusal(() => parseDaemonOptions({ ...NAME, ...values }))).toBe(expected);
   });

@@ -37,10 +37,13 @@ describe('kindPath', () => {
   it.each(['pod', 'pods', 'po', 'Pod'])('knows %s', (word) => {
     expect(kindPath(word)).toBe('/v1/pods');
   });
+  it.each(['node', 'nodes', 'no', 'Node'])('knows %s', (word) => {
+    expect(kindPath(word)).toBe('/v1/nodes');
+  });
   it.each(['network', 'networks', 'net', 'Networks'])('knows %s', (word) => {
     expect(kindPath(word)).toBe('/v1/networks');
   });
-  it.each(['service', 'services', 'networkpolicies', 'Node'])('says that %s is not there yet', (word) => {
+  it.each(['service', 'services', 'networkpolicies', 'Namespace'])('says that %s is not there yet', (word) => {
     expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
   });
   it('refuses other words', () => {
