@@ -6,6 +6,7 @@
  * of a port that cannot be had only that it cannot (docs/decisions/0027). Certificates are read again when their
  * files change, for connections made from then on.
  */
+import { readFileSync } from 'node:fs';
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { PodwireError } from '../errors.js';
@@ -14,8 +15,10 @@ import { type Logger, RepeatedLog } from '../logger.js';
 import { credentialPaths, loadCredentials } from './credentials.js';
 import { FileSignature } from './file-signature.js';
 
-/** A node takes a watch and a few requests at a time; more would take descriptors that pods need. */
+/** A node takes a few watches and requests at a time. */
 const MOST_CONNECTIONS = 4096;
+/** Each takes three descriptors: half of all that this process may have are left for pods and devices. */
+const SHARE_OF_DESCRIPTORS = 1 / 6;
 const HANDSHAKE_TIMEOUT = 10_000;
 /** A client that takes nothing of what waits for it for so long (ms) is disconnected. */
 const STUCK_AFTER = 20_000;
@@ -29,7 +32,7 @@ export interface FrontOptions {
   /** Path of the unix socket to pass bytes to. */
   readonly inner: string;
   readonly log: Logger;
-  /** Default 4096. */
+  /** Default 4096, or what a low limit of open files allows. */
   readonly mostConnections?: number | undefined;
 }
 
@@ -47,7 +50,7 @@ export class Front {
     const server = options.tls
       ? tlsServer(options.tls, options.log)
       : createTcpServer({ allowHalfOpen: true });
-    server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
+    server.maxConnections = options.mostConnections ?? mostConnections();
     const port = await listening(server, options.address);
     const front = new Front(server, port);
     const log = new RepeatedLog(options.log);
@@ -73,13 +76,20 @@ export class Front {
   }
 }
 
+function mostConnections(): number {
+  const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return Math.min(
+    MOST_CONNECTIONS,
+    Math.floor(Number(limit ?? 0) * SHARE_OF_DESCRIPTORS) || MOST_CONNECTIONS,
+  );
+}
+
 function tlsServer(files: TlsFiles, log: Logger): TlsServer {
   const server = createTlsServer({
     ...loadCredentials(files),
     requestCert: files.ca !== undefined,
     rejectUnauthorized: files.ca !== undefined,
     minVersion: 'TLSv1.2',
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
     allowHalfOpen: true,
   });
   const refusals = new RepeatedLog(log);
@@ -87,10 +97,31 @@ function tlsServer(files: TlsFiles, log: Logger): TlsServer {
     // A certificate that is not accepted comes as a reset connection, with the reason beside it.
     const reason = socket.authorizationError ?? (error.code === 'ECONNRESET' ? undefined : error.message);
     const kind = String(socket.authorizationError ?? error.code);
+    socket.destroy();
     if (reason) refusals.warn(kind, { error: String(reason) }, 'TLS client refused');
   });
+  limitHandshakes(server);
   renewWhenChanged(server, files, log);
   return server;
+}
+
+/** Node's own limit begins again with every byte that comes. */
+function limitHandshakes(server: TlsServer): void {
+  const timers = new Map<string, NodeJS.Timeout>();
+  const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  server.on('connection', (socket) => {
+    const peer = peerOf(socket);
+    const timer = setTimeout(() => {
+      if (timers.get(peer) === timer) timers.delete(peer);
+      socket.destroy();
+    }, HANDSHAKE_TIMEOUT).unref();
+    timers.set(peer, timer);
+  });
+  server.on('secureConnection', (socket) => {
+    const peer = peerOf(socket);
+    clearTimeout(timers.get(peer));
+    timers.delete(peer);
+  });
 }
 
 /** The files are looked at when somebody connects. */

@@ -20,7 +20,7 @@ import {
   type WebSocket,
 } from 'uWebSockets.js';
 import { rmSync } from 'node:fs';
-import { asPodwireError, PodwireError } from '../errors.js';
+import { asPodwireError, invalid, PodwireError } from '../errors.js';
 import type { ListenAddress, ListenOptions, TlsFiles } from '../listen-options.js';
 import type { Logger } from '../logger.js';
 import type { Watch } from '../store/store.js';
@@ -134,13 +134,17 @@ export class ApiServer {
   private async listenTcp({ address, tokenFile, tls, mostConnections }: TcpOptions): Promise<void> {
     const { socket, routes, log } = this.options;
     const token = tokenFile === undefined ? undefined : TokenFile.open(tokenFile, log);
-    if (!token && tls?.ca === undefined)
-      throw new PodwireError('INVALID', 'neither token nor client certificates');
+    const served = tls?.cert === undefined ? undefined : tls;
+    if (!token && served?.ca === undefined) {
+      throw invalid(
+        '--listen',
+        'would let anybody in: there is neither a token nor a CA for client certificates',
+      );
+    }
     const inner = socket + INNER_SUFFIX;
     await refuseLiveSocket(inner);
     this.remote = new HttpApp(routes, log, token);
     this.remote.listen(inner);
-    const served = tls?.cert === undefined ? undefined : tls;
     this.front = await Front.listen({ address, inner, log, tls: served, mostConnections });
     if (!served && !isLoopback(address.host)) {
       log.warn({ listen: address.host }, 'the API is on TCP without TLS: its token can be read on the way');

@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { Channel, Route } from '../../../../src/control/api/routes.js';
-import type { ApiServer } from '../../../../src/control/api/server.js';
+import { ApiServer } from '../../../../src/control/api/server.js';
 import { refusePlain } from '../../../../src/control/api/watch.js';
 import { Bench, TOKEN } from '../../../support/api-server.js';
 import { type HttpCall, httpCall, trickle } from '../../../support/http-call.js';
@@ -166,6 +166,20 @@ describe('with a token', () => {
 });
 
 describe('at start', () => {
+  it('never serves TCP to anybody, also where its caller has forgotten to ask for something', async () => {
+    const other = new Bench();
+    for (const tls of [undefined, { ca: '/ca' }, { cert: '/cert', key: '/key' }]) {
+      const listening = ApiServer.listen({
+        socket: other.socket,
+        tcp: { address: { host: '127.0.0.1', port: 0 }, ...(tls && { tls }) },
+        routes,
+        log: other.log,
+      });
+      await expect(listening).rejects.toMatchObject({ code: 'INVALID', field: '--listen' });
+    }
+    other.close();
+  });
+
   it('warns of a token that others may read, and of TCP without TLS that is not the loopback', async () => {
     server.close();
     chmodSync(bench.tokenFile, 0o644);

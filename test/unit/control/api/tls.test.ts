@@ -13,7 +13,7 @@ import type { TlsFiles } from '../../../../src/control/listen-options.js';
 import { RemoteStore } from '../../../../src/control/store/remote.js';
 import { Bench, embedded, openStoreRoutes, TOKEN } from '../../../support/api-server.js';
 import { CertificateMaker, missingForCertificates } from '../../../support/certificates.js';
-import { type HttpAnswer, httpCall } from '../../../support/http-call.js';
+import { type HttpAnswer, httpCall, trickle } from '../../../support/http-call.js';
 
 const missing = missingForCertificates();
 if (missing) console.log(`skipped: certificates are made by ${missing}`);
@@ -113,6 +113,40 @@ describe.skipIf(missing)('API over TLS', () => {
     await expect(old).rejects.toThrow();
     const at12 = await httpCall({ url: `${url}/v1/thing`, ...certificates, maxVersion: 'TLSv1.2' });
     expect(at12.status).toBe(200);
+  });
+
+  it('waits ten seconds for a handshake, and passes nothing on before it', { timeout: 30_000 }, async () => {
+    const store = embedded(bench.path('handshake.mdb'));
+    const url = await serve(
+      { tls: own },
+      openStoreRoutes(() => store),
+    );
+    const port = server?.port ?? 0;
+    const remote = await RemoteStore.open({ url, tls: loadCredentials(client) });
+    const seen: string[] = [];
+    const health: boolean[] = [];
+    await remote.watch({ prefix: '', after: 0, onChange: ({ key }) => seen.push(key) });
+    remote.onHealth(({ connected }) => health.push(connected));
+    // The head of a record that says it is 16 KiB long, of which an octet comes each half second.
+    const record = Buffer.from([22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc]).toString('latin1');
+    const [silent, slow, plain] = await Promise.all([
+      trickle(port, '', '', 1000, 20_000),
+      trickle(port, record, '\0', 500, 20_000),
+      trickle(port, 'GET /v1/store HTTP/1.1\r\nhost: x\r\n\r\n', '', 1000, 20_000),
+    ]);
+    for (const { received, lasted } of [silent, slow]) {
+      expect(received).toBe('');
+      expect(lasted).toBeGreaterThan(5000);
+      expect(lasted).toBeLessThan(13_000);
+    }
+    expect(plain.received).not.toContain('revision');
+    expect(plain.lasted).toBeLessThan(2000);
+    // Who has shaken hands stays.
+    await store.put('a', 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect({ seen, health }).toEqual({ seen: ['a'], health: [] });
+    await remote.close();
+    await store.close();
   });
 
   it('is judged by curl', async () => {
