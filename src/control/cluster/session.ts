@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly onLost?: (error: PodwireError) => void;
   readonly onRegained?: () => void;
   readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
 }
 
 export const ALIVE = 'cluster/alive/';
@@ -53,7 +55,7 @@ export class NodeSession {
     this.ttlMs = options.ttlMs ?? DEFAULT_TTL;
     this.key = ALIVE + options.name;
     this.clock = options.clock ?? SYSTEM_CLOCK;
-    this.backoff = new Backoff(this.ttlMs / 60, this.ttlMs / 10);
+    this.backoff = new Backoff(this.ttlMs / 60, this.ttlMs / 10, options.random);
   }
 
   /** @throws PodwireError NODE_NAME_TAKEN, STORE_UNREACHABLE */

@@ -31,6 +31,8 @@ interface KeeperParts extends KeeperTimes {
   /** Its own subnets a node sees to itself. */
   readonly uid: string;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
   readonly onError: (error: PodwireError) => void;
 }
 
@@ -100,11 +102,11 @@ export class SubnetKeeper {
 
   /** Whether what is to be waited for with this record has lasted long enough. */
   private isDue({ key, revision }: Entry, ms: number): boolean {
-    const { clock } = this.parts;
+    const { clock, random = Math.random } = this.parts;
     const waiting = this.waiting.get(key);
     if (waiting?.revision === revision) return clock.now() >= waiting.until;
     // Not all nodes in the same moment.
-    const until = clock.now() + ms * (1 + Math.random() / 10);
+    const until = clock.now() + ms * (1 + random() / 10);
     this.waiting.set(key, { revision, until });
     return false;
   }

@@ -75,7 +75,7 @@ export class SubnetLeases {
   private readonly subnets: Mirror;
   private readonly alive: Mirror;
   private readonly lock = new KeyedLock();
-  private readonly backoff = new Backoff();
+  private readonly backoff: Backoff;
   private readonly lostListeners: LostListener[] = [];
   private readonly ownerListeners: OwnerListener[] = [];
   private keeper: SubnetKeeper | undefined;
@@ -89,14 +89,17 @@ export class SubnetLeases {
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.lengths = options.blocks ?? BLOCKS;
     this.claims = new SubnetClaims(store, this.lengths);
+    const backoff = (): Backoff => new Backoff(undefined, undefined, options.random);
+    this.backoff = backoff();
     const common = { clock: this.clock, ...(onError && { onError }) };
     this.subnets = new Mirror(store, {
       ...common,
+      backoff: backoff(),
       prefix: SUBNETS,
       onChange: (change) => this.changed(change),
       onSynced: () => this.reviewChanged(),
     });
-    this.alive = new Mirror(store, { ...common, prefix: ALIVE });
+    this.alive = new Mirror(store, { ...common, backoff: backoff(), prefix: ALIVE });
   }
 
   /** Follows the store and keeps house; resolves when it has listed. */
