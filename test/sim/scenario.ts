@@ -53,7 +53,7 @@ function happen(world: World): string {
       void node.changeAddress(world.nextAddress(node.name));
       return `${node.name} is at ${node.address}`;
     case 2:
-      return living.length > FEWEST ? kill(world, node) : `${node.name} is spared`;
+      return living.length > FEWEST ? kill(node) : `${node.name} is spared`;
     case 3:
       return `${world.add().name} is new`;
     case 4:
@@ -67,8 +67,7 @@ function happen(world: World): string {
   }
 }
 
-function kill(world: World, node: SimNode): string {
-  world.freed(node.subnets);
+function kill(node: SimNode): string {
   node.kill();
   return `${node.name} is killed`;
 }

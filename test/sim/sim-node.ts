@@ -5,18 +5,21 @@
  */
 import { Backoff } from '../../src/control/backoff.js';
 import { firstHost } from '../../src/control/cidr.js';
+import type { Timer } from '../../src/control/clock.js';
 import { KnownNodes } from '../../src/control/cluster/known-nodes.js';
 import { Owners } from '../../src/control/cluster/owners.js';
 import { Pacer } from '../../src/control/cluster/pacer.js';
 import { PeerIds } from '../../src/control/cluster/peer-ids.js';
 import { findPeers } from '../../src/control/cluster/peers.js';
 import { CLUSTER_NODES } from '../../src/control/cluster/records.js';
+import { NodeSession } from '../../src/control/cluster/session.js';
+import { ownerOfRecord, SUBNETS, SubnetLeases } from '../../src/control/cluster/subnets.js';
 import { compile, type PlannedPeer } from '../../src/control/compile.js';
 import { PodwireError } from '../../src/control/errors.js';
 import { macOf, vtepMacOf } from '../../src/control/mac.js';
 import { DEFAULT_NETWORK } from '../../src/control/model/network.js';
 import { Mirror, type MirrorChange } from '../../src/control/store/mirror.js';
-import { ABSENT, type Json, type Lease } from '../../src/control/store/store.js';
+import type { Json } from '../../src/control/store/store.js';
 import type { Device } from '../../src/dataplane/device.js';
 import { InMemoryDevice } from '../../src/dataplane/devices/memory.js';
 import type { UnderlayDevice } from '../../src/dataplane/devices/underlay-device.js';
@@ -29,11 +32,14 @@ import type { World } from './world.js';
 const TUNNEL_PORT = 0;
 const SLOTS = 128;
 const INNER_MTU = 1450;
-const SUBNETS = 'cluster/subnets/';
-/** For so long a node's subnets are its own without a word from it (ms). */
-export const LEASE_TTL = 6000;
-/** Below this part of it, as seen from the node, which began to count earlier, it still uses them. */
-const SURE = 0.9;
+/** A node's life without a word from it, what is forgiven it, and before others may have its subnets (ms). */
+const TTL = 6000;
+const GRACE = 2000;
+const QUARANTINE = 3000;
+/** So long after its lease a node that does not reach the store may be sure that its subnets are still its own. */
+const SURE = (GRACE + QUARANTINE) * 0.8;
+
+const CLUSTER_CIDRS = ['10.128.0.0/16', 'fd00:10:244::/48'];
 
 /** A pod: one life at one address. A pod that gets another address is another pod. */
 export interface SimPod {
@@ -58,9 +64,9 @@ export class SimNode {
   private nextSweep = 0;
   private lives = 0;
   private turn: Promise<void> = Promise.resolve();
-  private lease: Lease | undefined;
-  /** When the last renewal that succeeded was asked for. */
-  private renewed = 0;
+  private session: NodeSession | undefined;
+  private readonly leases: SubnetLeases;
+  private giveUp: Timer | undefined;
   private readonly mirror: Mirror;
   private readonly known = new KnownNodes();
   private readonly owners = new Owners();
@@ -73,7 +79,7 @@ export class SimNode {
     public address: string,
     private readonly store: SimStore,
     seed: number,
-    random: () => number,
+    private readonly random: () => number,
   ) {
     const { clock } = world;
     this.engine = new Engine({ slots: SLOTS, seed, checksum: wasmChecksum });
@@ -89,6 +95,18 @@ export class SimNode {
         world.broken(error);
       }
     }, clock);
+    this.leases = new SubnetLeases({
+      store,
+      node: name,
+      uid: name,
+      clusterCidrs: CLUSTER_CIDRS,
+      graceMs: GRACE,
+      quarantineMs: QUARANTINE,
+      sweepMs: GRACE,
+      clock,
+      random,
+    });
+    this.leases.onLost((cidr, why) => this.lost(`${cidr}: ${why}`));
     this.mirror = new Mirror(store, {
       prefix: 'cluster/',
       onChange: (change) => this.learn(change),
@@ -107,30 +125,23 @@ export class SimNode {
     return vtepMacOf(this.name);
   }
 
-  /** Takes its subnets and publishes itself, again and again until the store has said so. */
-  async join(subnets: readonly string[]): Promise<void> {
-    // Rejected when the node is killed before it has listed.
+  /** Takes subnets, these or any, and publishes itself, again and again until the store has said so. */
+  async join(wanted?: readonly string[]): Promise<void> {
+    // Both are rejected when the node is killed before they have listed.
     this.mirror.start().catch(() => {});
+    const started = this.leases.start().catch(() => {});
     await this.inTurn(async () => {
-      await this.patiently(() => this.take(subnets));
-      this.keepLease();
-      await this.patiently(() => this.write());
+      await this.patiently(async () => {
+        this.session = await this.startSession();
+      });
+      await started;
+      await this.acquire(wanted);
     });
   }
 
-  /** Gives its subnets back and takes others: its pods begin anew at new addresses. */
-  async moveTo(subnets: readonly string[]): Promise<void> {
-    await this.inTurn(async () => {
-      let old: readonly string[] = [];
-      await this.patiently(async () => {
-        old = await this.take(subnets);
-      });
-      await this.patiently(() => this.write());
-      await this.patiently(async () => {
-        for (const cidr of old) await this.store.delete(SUBNETS + cidr);
-      });
-      if (this.isAlive) this.world.freed(old);
-    });
+  /** Exchanges its subnets for these: its pods begin anew at new addresses. */
+  moveTo(subnets: readonly string[]): Promise<void> {
+    return this.inTurn(() => this.acquire(subnets));
   }
 
   async changeAddress(address: string): Promise<void> {
@@ -147,6 +158,9 @@ export class SimNode {
     this.isAlive = false;
     this.tunnel.close();
     this.mirror.close();
+    this.leases.close();
+    this.giveUp?.cancel();
+    void this.session?.stop({ leave: false });
     this.pacer.stop();
     this.pods = [];
   }
@@ -160,22 +174,42 @@ export class SimNode {
     }
   }
 
-  /** Makes these subnets its own, on its lease, and uses them. Answers those that it used before. */
-  private async take(subnets: readonly string[]): Promise<readonly string[]> {
-    const asked = this.world.now;
-    if (this.lease === undefined) {
-      this.lease = await this.store.grant(LEASE_TTL);
-      this.renewed = asked;
-    }
-    for (const cidr of subnets) {
-      const found = await this.store.get(SUBNETS + cidr);
-      const owner = (found?.value as { node: string } | undefined)?.node;
-      if (owner === this.name) continue;
-      await this.store.put(SUBNETS + cidr, { node: this.name }, ABSENT, this.lease);
-    }
-    const before = this.subnets;
-    if (this.isAlive) this.use(subnets);
-    return before;
+  private startSession(): Promise<NodeSession> {
+    const { clock } = this.world;
+    return NodeSession.start({
+      store: this.store,
+      name: this.name,
+      uid: this.name,
+      ttlMs: TTL,
+      clock,
+      random: this.random,
+      onLost: () => {
+        this.world.log(`${this.name} has lost its lease`);
+        this.giveUp = clock.after(SURE, () => this.use([]));
+      },
+      onRegained: () => {
+        this.world.log(`${this.name} has its lease again`);
+        this.giveUp?.cancel();
+        if (this.subnets.length === 0) void this.inTurn(() => this.acquire());
+        else this.leases.reassert().catch(() => {});
+      },
+    });
+  }
+
+  private async acquire(wanted?: readonly string[]): Promise<void> {
+    await this.patiently(async () => {
+      const owned = await this.leases.acquire(wanted);
+      if (this.isAlive) this.use(owned.map(({ cidr }) => cidr));
+    });
+    await this.patiently(() => this.write());
+  }
+
+  /** Another node has one of its subnets: none is used any more, and others are taken. */
+  private lost(what: string): void {
+    this.world.log(`${this.name} has lost ${what}`);
+    if (!this.isAlive) return;
+    this.use([]);
+    void this.inTurn(() => this.acquire());
   }
 
   private sweep(now: number): void {
@@ -216,10 +250,10 @@ export class SimNode {
       if (value === undefined) this.known.remove(name, reset);
       else this.known.put(name, value, revision);
     } else if (key.startsWith(SUBNETS)) {
-      const cidr = key.slice(SUBNETS.length);
-      if (value === undefined) this.owners.remove(cidr, reset);
-      else this.owners.set(cidr, (value as { node: string }).node);
-    }
+      const { cidr = '', node } = ownerOfRecord(key, value);
+      if (node === undefined) this.owners.remove(cidr, reset);
+      else this.owners.set(cidr, node);
+    } else return;
     this.changed();
   }
 
@@ -281,38 +315,6 @@ export class SimNode {
       managed: 'daemon',
     };
     await this.store.put(CLUSTER_NODES + this.name, record as unknown as Json);
-  }
-
-  private keepLease(): void {
-    this.world.clock.after(LEASE_TTL / 10, () =>
-      this.renew().catch((error: unknown) => this.world.broken(error)),
-    );
-  }
-
-  /** A node whose lease may have ended stops using its subnets, and begins anew. */
-  private async renew(): Promise<void> {
-    if (!this.isAlive) return;
-    const asked = this.world.now;
-    let isEnded = false;
-    try {
-      await this.lease?.renew();
-      this.renewed = asked;
-    } catch (error) {
-      isEnded = (error as { code?: string }).code === 'LEASE_EXPIRED';
-    }
-    if (!this.isAlive) return;
-    if (isEnded || this.world.now - this.renewed >= LEASE_TTL * SURE) {
-      this.world.log(`${this.name} has lost its lease`);
-      this.world.freed(this.subnets);
-      this.use([]);
-      this.lease = undefined;
-      const next = this.world.nextSubnets();
-      await this.inTurn(async () => {
-        await this.patiently(() => this.take(next));
-        await this.patiently(() => this.write());
-      });
-    }
-    this.keepLease();
   }
 
   /** One thing after the other. */

@@ -27,9 +27,6 @@ export interface Weather {
 
 export const FAIR: Weather = { delay: 1, jitter: 1, loss: 0, duplication: 0, holdBack: 0 };
 
-/** So long a subnet is nobody's before it is another node's (ms): longer than a packet is under way. */
-const QUARANTINE = 2000;
-
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
@@ -58,7 +55,6 @@ export class World {
   private readonly seed: number;
   private isStirred = false;
   private failure: unknown;
-  private readonly freedSubnets: { readonly at: number; readonly subnets: readonly string[] }[] = [];
   private subnetsGiven = 0;
   private addressesGiven = 0;
   /** Addresses of every pod that ever wrote. */
@@ -72,7 +68,7 @@ export class World {
     this.letters = letters;
     this.random = new SeededRandom(seed);
     this.underlay = new Underlay({ seed, fate: (message, random) => this.fate(message, random) });
-    for (let i = 0; i < nodes; i++) void this.add();
+    for (let i = 0; i < nodes; i++) this.add(this.nextSubnets());
   }
 
   get now(): number {
@@ -84,8 +80,8 @@ export class World {
     return this.hash.copy().digest('hex');
   }
 
-  /** A new node, which joins. */
-  add(): SimNode {
+  /** A new node, which joins with these subnets, or with any that are free. */
+  add(subnets?: readonly string[]): SimNode {
     const index = this.nodes.length;
     const { clock } = this;
     const name = `n${index}`;
@@ -99,25 +95,14 @@ export class World {
     );
     this.nodes.push(node);
     this.log(`${name} joins`);
-    void node.join(this.nextSubnets());
+    void node.join(subnets);
     return node;
   }
 
-  /** Subnets that nobody has: some that were given back long enough ago, or new ones. */
+  /** Subnets that nobody ever had. */
   nextSubnets(): string[] {
-    const free = this.freedSubnets.findIndex(
-      ({ at, subnets }) =>
-        this.now - at >= QUARANTINE &&
-        subnets.every((cidr) => !this.server.entries.has(`cluster/subnets/${cidr}`)),
-    );
-    if (free >= 0) return [...this.freedSubnets.splice(free, 1)[0].subnets];
     const number = ++this.subnetsGiven;
-    return [`10.${128 + (number >> 8)}.${number & 255}.0/24`, `fd00:10:244:${number.toString(16)}::/64`];
-  }
-
-  /** These subnets are nobody's from now on. */
-  freed(subnets: readonly string[]): void {
-    if (subnets.length > 0) this.freedSubnets.push({ at: this.now, subnets });
+    return [`10.${200 + (number >> 8)}.${number & 255}.0/24`, `fd00:10:245:${number.toString(16)}::/64`];
   }
 
   nextAddress(name: string): string {
