@@ -77,7 +77,9 @@ async function conservationOf({ name, switch: daemon }: DemoNode, figures: Figur
     const stats = await daemon.api.get<StatsAnswer>('/v1/stats');
     const { came, went } = balanceOf(stats);
     if (came === went) {
-      const { drops } = await daemon.api.get<DropsAnswer>('/v1/drops');
+      const { drops, total } = await daemon.api.get<DropsAnswer>('/v1/drops');
+      const listed = drops.reduce((sum, { count }) => sum + count, 0);
+      expect(listed === total, `${name}: ${total} dropped, ${listed} of them with a port and a reason`);
       noteTotals(figures, stats, drops);
       return balance(stats);
     }
