@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,9 +119,19 @@ export class TestEtcd {
     await this.restart();
   }
 
-  /** Answers nothing and closes nothing, until `resume`. */
-  pause(): void {
-    this.process?.kill('SIGSTOP');
+  /** Answers nothing and closes nothing, until `resume`. Resolves when every thread of it stands still. */
+  async pause(): Promise<void> {
+    const child = this.process;
+    child?.kill('SIGSTOP');
+    const isStopped = async (thread: string) =>
+      /^State:\s+T/m.test(
+        await readFile(`/proc/${this.pid}/task/${thread}/status`, 'utf8').catch(() => 'State: T'),
+      );
+    for (;;) {
+      const threads = await readdir(`/proc/${this.pid}/task`);
+      if ((await Promise.all(threads.map(isStopped))).every((stopped) => stopped)) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   resume(): void {

@@ -32,8 +32,11 @@ const DEFAULT_TIMEOUT = 5000;
 const DEFAULT_PORT = 2379;
 /** Between attempts of a call that was not sent (ms). */
 const RETRY_AFTER = 100;
-/** What gRPC says when there is no connection to send on. */
-const NOT_SENT = /No connection established|Name resolution failed/;
+/** What gRPC says when there is no connection to send on, or another call's failure has just closed it. */
+const NOT_SENT =
+  /No connection established|Name resolution failed|Channel closed before call|channel has been (closed|shut down)/i;
+/** gRPC statuses CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE. */
+const TRANSIENT = new Set<unknown>([1, 2, 4, 13, 14]);
 /** gRPC status OUT_OF_RANGE, in the server's words. */
 const COMPACTED = /required revision has been compacted/;
 
@@ -114,7 +117,7 @@ export class EtcdClient {
     const text = textOf(error);
     if (error instanceof EtcdLeaseInvalidError) return leaseExpired(error);
     if (COMPACTED.test(text)) return tooOld('the changes are compacted', error);
-    const lost = error instanceof ClientClosedError || (error instanceof Error && isRecoverableError(error));
+    const lost = error instanceof ClientClosedError || NOT_SENT.test(text) || isTransient(error);
     return lost
       ? this.unreachable(text, error)
       : new PodwireError('STORE_FAILED', `etcd: ${text}`, undefined, error);
@@ -133,6 +136,12 @@ export function leaseExpired(cause?: unknown): PodwireError {
 
 export function tooOld(why: string, cause?: unknown): PodwireError {
   return new PodwireError('REVISION_TOO_OLD', `${why}: list again`, undefined, cause);
+}
+
+/** Errors of calls etcd3 has sorted out; those of streams are gRPC's own, with the status as their code. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return isRecoverableError(error) || ('code' in error && TRANSIENT.has(error.code));
 }
 
 function textOf(error: unknown): string {
