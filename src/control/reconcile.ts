@@ -100,7 +100,8 @@ export class Reconciler {
       stranded.map(([key, { ips }]) =>
         lock.run(key, async () => {
           const port = ports.get(key);
-          if (port) await attacher.disconnect(port, false);
+          if (!port) return;
+          await attacher.disconnect(port, false);
           log.error({ pod: key, ips, reason }, 'pod closed: its subnet is not this node’s any more');
         }),
       ),

@@ -4,9 +4,9 @@
  * says something else is refused. A node that is alone may change it.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { PodwireError } from '../errors.js';
+import { asPodwireError, PodwireError } from '../errors.js';
 import { checker, closed } from '../model/schema.js';
-import type { ClusterOption, DaemonOptions } from '../options.js';
+import { type ClusterOption, type DaemonOptions, refuseStray } from '../options.js';
 import { ABSENT, type Json, type Store } from '../store/store.js';
 import { CLUSTER_CONFIG } from './records.js';
 
@@ -46,7 +46,7 @@ export function readConfig(value: Json): ClusterConfig {
 /**
  * The cluster's, written down where it is not yet.
  * @param isAlone whether no other node is known to the store.
- * @throws PodwireError CLUSTER_MISMATCH, and what the store throws
+ * @throws PodwireError CLUSTER_MISMATCH, INVALID for a --pod-cidr outside of it, and what the store throws
  */
 export async function agreeOnConfig(
   store: Store,
@@ -72,8 +72,22 @@ export async function agreeOnConfig(
   }
 }
 
-/** The error for the first option that is given and says something else; undefined: these options fit. */
+/** What keeps a node with these options out of the cluster; undefined: nothing. */
 export function mismatch(config: ClusterConfig, options: DaemonOptions): PodwireError | undefined {
+  return otherOption(config, options) ?? strayCidr(config, options);
+}
+
+function strayCidr({ clusterCidrs }: ClusterConfig, { podCidrs }: DaemonOptions): PodwireError | undefined {
+  try {
+    refuseStray(podCidrs ?? [], clusterCidrs);
+    return undefined;
+  } catch (error) {
+    return asPodwireError(error);
+  }
+}
+
+/** The first option that is given and says something else. */
+function otherOption(config: ClusterConfig, options: DaemonOptions): PodwireError | undefined {
   for (const [option, field] of FIELDS) {
     if (!options.given.includes(option) || isDeepStrictEqual(config[field], options[field])) continue;
     return new PodwireError(

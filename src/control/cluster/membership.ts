@@ -7,7 +7,7 @@ import { encloses, familyOf } from '../cidr.js';
 import type { Clock, Timer } from '../clock.js';
 import { asPodwireError, PodwireError } from '../errors.js';
 import { type Logger, RepeatedLog } from '../logger.js';
-import { type DaemonOptions, refuseStray } from '../options.js';
+import type { DaemonOptions } from '../options.js';
 import { ABSENT, type Json, type Store } from '../store/store.js';
 import { agreeOnConfig, type ClusterConfig } from './config.js';
 import { type Identity, type IsAlive, refuseTakenName } from './publication.js';
@@ -62,7 +62,6 @@ export class Membership {
     const isAlone = async (): Promise<boolean> =>
       (await store.list(CLUSTER_NODES)).entries.every(({ key }) => key === CLUSTER_NODES + self.name);
     const config = await agreeOnConfig(store, options, isAlone);
-    refuseStray(options.podCidrs ?? [], config.clusterCidrs);
     await refuseTakenName(store, self, isAlive);
     const errors = new RepeatedLog(log);
     const leases = new SubnetLeases({

@@ -5,6 +5,7 @@ import {
   type Plan,
   type PlannedNetwork,
   type PlannedNode,
+  type PlannedPeer,
   type PlannedPort,
 } from '../../../src/control/compile.js';
 import { compileTables } from '../../../src/dataplane/tables.js';
@@ -193,5 +194,83 @@ describe('compile', () => {
 
   it('refuses a port in a network that is not planned', () => {
     expect(() => compile(plan([], [pod(1, 'nowhere', ['10.0.0.1'])]))).toThrow('nowhere');
+  });
+});
+
+describe('compile with other nodes', () => {
+  const peer = (id: number, live: boolean): PlannedPeer => ({
+    id,
+    name: `k${id}`,
+    address: `192.0.${id >> 8}.${id & 255}`,
+    port: 4789,
+    mac: '02:72:00:00:00:02',
+    prefixes: [`10.${id >> 8}.${id & 255}.0/24`, `fd00:0:0:${(id + 1).toString(16)}::/64`],
+    mtu: 1450,
+    probe: `10.${id >> 8}.${id & 255}.1`,
+    live,
+  });
+  const tunnel = { port: 9, mac: '02:72:00:00:00:01', vni: 7, mtu: 1450 };
+
+  it('adds the tunnel, its domain, and every peer', () => {
+    const snapshot = compile(plan([], [], { cluster: { tunnel, peers: [peer(2, true), peer(3, false)] } }));
+    expect(snapshot.tunnel).toEqual({ port: 9, domain: 4095 });
+    expect(snapshot.ports.at(-1)).toMatchObject({
+      id: 9,
+      mac: '02:72:00:00:00:01',
+      attachment: { kind: 'tunnel', domain: 4095 },
+      guard: false,
+    });
+    expect(snapshot.domains.at(-1)).toMatchObject({
+      id: 4095,
+      gatewayMac: '02:72:00:00:00:01',
+      gateways: ['10.244.0.1', 'fd00::1'],
+      learning: false,
+      vni: 7,
+    });
+    expect(snapshot.peers?.map(({ id, probe }) => [id, probe])).toEqual([
+      [2, '10.0.2.1'],
+      [3, '10.0.3.1'],
+    ]);
+    expect(snapshot.peers?.[0]).not.toHaveProperty('live');
+    expect(() => compileTables(snapshot)).not.toThrow();
+  });
+
+  it('routes to live peers only, from the default network and the node, never back into the tunnel', () => {
+    const other: PlannedNetwork = {
+      name: 'backend',
+      mode: 'routed',
+      sourceGuard: true,
+      routeTable: 2,
+      domains: [{ id: 1, cidrs: ['10.80.0.0/24'], gateways: ['10.80.0.1'] }],
+    };
+    const snapshot = compile(
+      plan([other], [], { cluster: { tunnel, peers: [peer(2, true), peer(3, false)] } }),
+    );
+    const toPeers = snapshot.routes.filter(({ kind }) => kind === 'peer');
+    expect(toPeers.map(({ table, prefix }) => `${table} ${prefix}`)).toEqual([
+      '1 10.0.2.0/24',
+      '0 10.0.2.0/24',
+      '1 fd00:0:0:3::/64',
+      '0 fd00:0:0:3::/64',
+    ]);
+    const fromTunnel = snapshot.routes.filter(({ table }) => table === snapshot.ports.at(-1)?.routeTable);
+    expect(fromTunnel.map(({ prefix, kind }) => `${prefix} ${kind}`)).toEqual([
+      '10.244.0.0/24 connected',
+      'fd00::/64 connected',
+      '10.244.0.1/32 local',
+      'fd00::1/128 local',
+      '10.244.0.2/32 port',
+      'fd00::2/128 port',
+      '192.0.2.7/32 port',
+    ]);
+  });
+
+  it('is done with a thousand peers in well under a second', () => {
+    const peers = Array.from({ length: 1000 }, (_, id) => peer(id, true));
+    compile(plan([], [], { cluster: { tunnel, peers } }));
+    const begun = performance.now();
+    const snapshot = compile(plan([], [], { cluster: { tunnel, peers } }));
+    expect(performance.now() - begun).toBeLessThan(250);
+    expect(snapshot.routes.filter(({ kind }) => kind === 'peer')).toHaveLength(4000);
   });
 });
