@@ -151,9 +151,13 @@ export class DaemonBench {
   }
 
   call<T = unknown>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    return this.callAt(this.socket, method, path, body);
+  }
+
+  callAt<T = unknown>(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer<T>> {
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
-      const outgoing = request({ socketPath: this.socket, method, path, agent: false }, (incoming) => {
+      const outgoing = request({ socketPath, method, path, agent: false }, (incoming) => {
         let received = '';
         incoming.on('data', (chunk: Buffer) => {
           received += chunk.toString();

@@ -6,7 +6,7 @@
  * GRO) are taken apart by the Joiner, which gives each inner frame a slot, or several TCP segments one; a single
  * one is stripped in place. Each inner frame is then parsed and held against what the peer may send
  * (tunnel-guard.ts). The offload facts of a frame are those of the Joiner: an outer checksum says nothing about
- * an inner one.
+ * an inner one. What its sender's card should have finished and did not gets its facts back (tunnel/unfinished.ts).
  *
  * Outputs: `routed`, of the network that joins the nodes, with the peer's number in `info`; `bridged`, frames of an
  * overlay, which nobody on this node answers or learns from. `domain` and all that Parse sets are set.
@@ -17,6 +17,7 @@ import { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { NO_PEER } from '../tables/peer-table.js';
+import { restoreOffload } from '../tunnel/unfinished.js';
 import { parsePacket } from './parse.js';
 import { ACCEPTED, guardBridged, guardRouted } from './tunnel-guard.js';
 
@@ -96,6 +97,7 @@ export class Decapsulate implements Element {
     const isRouted = domain === tables.tunnel.domain;
     let verdict = parsePacket(pool, slot);
     if (verdict === ACCEPTED) {
+      restoreOffload(pool, slot, tables.peers.mtu[peer]);
       verdict = isRouted ? guardRouted(context, slot, peer) : guardBridged(context, slot, peer);
     }
     if (verdict !== ACCEPTED) {
