@@ -1,6 +1,7 @@
 /**
- * The time of a simulated cluster: timers in the order of their time and, among equals, of their making. What they
- * set off in promises is let run to its end before the next, so that a run depends on nothing but its seed.
+ * The time of a simulated cluster: timers in the order of their time and, among equals, of their making. What those
+ * of one step set off in promises is let run to its end before time goes on, so that a run depends on nothing but its
+ * seed.
  */
 import type { Clock, Timer } from '../../src/control/clock.js';
 import { type Due, TimeQueue } from '../../src/dataplane/devices/underlay-queue.js';
@@ -32,13 +33,19 @@ export class SimClock implements Clock {
   /** Lets it become `time`, and runs what is due by then. */
   async advance(time: number): Promise<void> {
     while (this.timers.nextDue <= time) {
+      this.runDue(time);
+      await settled();
+    }
+    this.time = time;
+  }
+
+  private runDue(time: number): void {
+    while (this.timers.nextDue <= time) {
       const entry = this.timers.shift()!;
       if (entry.isCancelled) continue;
       this.time = Math.max(this.time, entry.due);
       entry.action();
-      await settled();
     }
-    this.time = time;
   }
 }
 

@@ -7,6 +7,7 @@
  * rest every engine's counters add up and every slot is free.
  */
 import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { TOTALS, type Total } from '../../src/dataplane/counters.js';
 import { RANDOM_RANGE, SeededRandom } from '../../src/dataplane/devices/seeded-random.js';
 import { Underlay, type UnderlayMessage } from '../../src/dataplane/devices/underlay.js';
@@ -26,6 +27,9 @@ export interface Weather {
 }
 
 export const FAIR: Weather = { delay: 1, jitter: 1, loss: 0, duplication: 0, holdBack: 0 };
+
+/** Where every line of the log goes too, for a look at a seed that failed. */
+const LOG = process.env.PODWIRE_SIM_LOG;
 
 export interface WorldOptions {
   readonly seed: number;
@@ -113,7 +117,9 @@ export class World {
   }
 
   log(line: string): void {
-    this.hash.update(`${this.now} ${line}\n`);
+    const whole = `${this.now} ${line}`;
+    this.hash.update(`${whole}\n`);
+    if (LOG !== undefined) appendFileSync(LOG, `${whole}\n`);
   }
 
   /** Something has failed where nobody waits for it: the run ends with the next step. */
@@ -174,7 +180,7 @@ export class World {
       if (pods.indexOf(from) % 20 === 0) await this.step();
     }
     await this.run(100);
-    if (this.awaited.size > 0) this.fail(`${this.awaited.size} letters did not arrive`);
+    if (this.awaited.size > 0) this.fail(`letters ${[...this.awaited].join(', ')} did not arrive`);
     this.awaited = undefined;
     this.letters = letters;
   }
@@ -259,6 +265,7 @@ export class World {
       { from: from.uid, to: to.uid, number },
     );
     this.awaited?.add(number);
+    if (this.awaited) this.log(`${from.uid} writes ${number} to ${to.uid} by IPv${family === 0 ? 4 : 6}`);
     from.device.inject(frame);
   }
 
