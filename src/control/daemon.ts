@@ -19,7 +19,8 @@ import { holds } from './cidr.js';
 import type { Cluster } from './cluster/cluster.js';
 import { type JoinedCluster, joinCluster } from './cluster/join.js';
 import { watchedNode } from './cluster/local-copy.js';
-import { asPodwireError, PodwireError, unsupported } from './errors.js';
+import { TUNNEL_NAME } from './compile.js';
+import { asPodwireError, PodwireError } from './errors.js';
 import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
 import { isGone } from './host/namespaces.js';
 import { NODE_IFNAME } from './host/node-interface.js';
@@ -30,6 +31,7 @@ import { refuseHostAddresses } from './network-overlap.js';
 import { Networks } from './networks.js';
 import { NodePort } from './node-port.js';
 import type { DaemonOptions } from './options.js';
+import { NO_OVERLAYS, Overlays } from './overlays.js';
 import { Pods } from './pods.js';
 import { Ports } from './ports.js';
 import { Publisher } from './publisher.js';
@@ -39,7 +41,7 @@ import { EmbeddedStore } from './store/embedded.js';
 import type { Store } from './store/store.js';
 import { Undo } from './undo.js';
 import { VERSION } from './version.js';
-import { dropsView, fdbView, neighborsView, routesView, statsView } from './views.js';
+import { dropsView, fdbView, type NamedPort, neighborsView, routesView, statsView } from './views.js';
 
 export interface Daemon {
   status(): StatusAnswer;
@@ -81,7 +83,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const worker = superviseWorker(dataplane, log, undo);
   log.info({ io: dataplane.io, reason: dataplane.ioReason }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
-  const parts = assemble(mtu, store, cluster, dataplane, log);
+  const parts = assemble(mtu, store, cluster, node, dataplane, log);
   const tunnel = await cluster.openTunnel(parts.ports);
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
@@ -90,6 +92,8 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),
     resubnetted: (reason) => resubnet(parts, reason),
   });
+  undo.add(() => parts.overlays.close());
+  await parts.overlays.start();
   const state = { ready: true, failed: worker.hasFailed };
   const api = apiDaemon(options, mtu, parts, dataplane, state);
   const server = await ApiServer.listen({
@@ -197,6 +201,7 @@ interface Parts {
   readonly store: Store;
   readonly cluster: Cluster;
   readonly networks: Networks;
+  readonly overlays: Overlays | typeof NO_OVERLAYS;
   readonly podRecords: Records<PodRecord>;
   readonly pods: Pods;
   readonly ports: Ports;
@@ -207,19 +212,11 @@ interface Parts {
 }
 
 /** Stands for what keeps overlay networks, until that is wired. */
-const NO_OVERLAYS = {
-  put: async () => {
-    throw unsupported('spec.mode', "'overlay' is not supported yet");
-  },
-  delete: async () => {},
-  claim: async () => {},
-  release: async () => {},
-};
-
 function assemble(
   mtu: number,
   store: Store,
-  { cluster }: JoinedCluster,
+  { cluster, store: clusterStore }: JoinedCluster,
+  self: { readonly name: string; readonly uid: string },
   dataplane: Dataplane,
   log: Logger,
 ): Parts {
@@ -227,13 +224,25 @@ function assemble(
   const ports = new Ports(dataplane);
   const podRecords = new Records<PodRecord>(store, PODS);
   const nonBlocking = dataplane.io === 'poll';
+  const overlays =
+    cluster.underlay === undefined
+      ? NO_OVERLAYS
+      : new Overlays({
+          store: clusterStore,
+          self,
+          routedVni: cluster.vni,
+          networks: () => networks,
+          nodes: () => cluster.nodes.list().map(({ metadata }) => metadata.name),
+          changed: () => cluster.pathChanged(),
+          log,
+        });
   const networks: Networks = new Networks({
     records: new Records<Network>(store, NETWORKS),
     plan: cluster,
     lock,
     log,
     hostAddresses,
-    overlays: NO_OVERLAYS,
+    overlays,
     changed: async () => {
       await publish();
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
@@ -242,7 +251,11 @@ function assemble(
   const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, nonBlocking });
   const publisher = new Publisher(dataplane, (generation) => ({
     generation,
-    networks: networks.planned(),
+    networks: networks
+      .planned()
+      .map((network) =>
+        network.vni === undefined ? network : { ...network, members: overlays.membersOf(network.name) },
+      ),
     node: nodePort.planned,
     pods: ports.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
@@ -255,7 +268,7 @@ function assemble(
     log,
     mtu,
     nonBlocking,
-    overlays: NO_OVERLAYS,
+    overlays,
     checkHeld: (network) => {
       if (network === DEFAULT_NETWORK) cluster.checkHeld();
     },
@@ -269,10 +282,23 @@ function assemble(
     ports,
     nodePort,
     lock,
+    overlays,
     publish,
     log,
   });
-  return { store, cluster, networks, podRecords, pods, ports, nodePort, publisher, reconciler, lock };
+  return {
+    store,
+    cluster,
+    networks,
+    overlays,
+    podRecords,
+    pods,
+    ports,
+    nodePort,
+    publisher,
+    reconciler,
+    lock,
+  };
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
@@ -300,7 +326,11 @@ function apiDaemon(
 ): ApiDaemon {
   const begun = performance.now();
   const isOwn = options.store.kind === 'embedded';
-  const everyPort = () => [...(nodePort.planned ? [nodePort.planned] : []), ...ports.planned()];
+  const everyPort = (): NamedPort[] => [
+    ...(nodePort.planned ? [nodePort.planned] : []),
+    ...(cluster.planned ? [{ id: cluster.planned.tunnel.port, name: TUNNEL_NAME }] : []),
+    ...ports.planned(),
+  ];
   return {
     networks,
     nodes: cluster.nodes,

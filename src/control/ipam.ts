@@ -27,6 +27,7 @@ export interface Allocation {
 export class AddressPool {
   private readonly owners = new Map<string, string>();
   private readonly allocations = new Map<string, Allocation>();
+  private readonly foreign = new Set<string>();
   /** By prefix: no position below is free. Spares a search through what is taken. */
   private readonly lowest = new Map<string, bigint>();
 
@@ -39,6 +40,11 @@ export class AddressPool {
   /** How many owners have addresses. */
   get size(): number {
     return this.allocations.size;
+  }
+
+  /** How many addresses pods of other nodes have. */
+  get foreignSize(): number {
+    return this.foreign.size;
   }
 
   /**
@@ -65,6 +71,24 @@ export class AddressPool {
     for (const address of allocation.ips) this.refuseTaken(address, owner);
     for (const address of allocation.ips) this.owners.set(address, owner);
     this.allocations.set(owner, allocation);
+  }
+
+  /**
+   * Takes an address that a pod of another node has, which is not ours to give or to refuse: one that is taken here
+   * as well stays with its owner.
+   */
+  claimForeign(holder: string, address: string): void {
+    if (!this.owners.has(address)) this.owners.set(address, holder);
+    this.foreign.add(address);
+  }
+
+  /** Frees what `claimForeign` took and is not in the list any more. */
+  keepForeign(addresses: ReadonlySet<string>): void {
+    for (const address of this.foreign) {
+      if (addresses.has(address)) continue;
+      this.foreign.delete(address);
+      if (!this.isAllocated(address)) this.free(address);
+    }
   }
 
   release(owner: string): readonly string[] {
@@ -110,6 +134,10 @@ export class AddressPool {
       const index = indexIn(cidr, address);
       if (index !== undefined && index < lowest) this.lowest.set(cidr, index);
     }
+  }
+
+  private isAllocated(address: string): boolean {
+    return [...this.allocations.values()].some(({ ips }) => ips.includes(address));
   }
 
   private checkWanted(text: string, index: number, owner: string): string {

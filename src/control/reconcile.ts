@@ -14,6 +14,7 @@ import { type Logger, RepeatedLog } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { NodePort } from './node-port.js';
+import type { Overlays } from './overlays.js';
 import type { Pods } from './pods.js';
 import type { Ports } from './ports.js';
 import type { AttachmentRecord, PodRecord, Records } from './records.js';
@@ -31,6 +32,7 @@ export interface ReconcilerParts {
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly lock: KeyedLock;
+  readonly overlays: Pick<Overlays, 'round'>;
   readonly publish: () => Promise<void>;
   readonly log: Logger;
 }
@@ -189,7 +191,7 @@ export class Reconciler {
   }
 
   private async round(): Promise<void> {
-    const { lock, nodePort, pods, ports } = this.parts;
+    const { lock, networks, nodePort, overlays, pods, ports } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
     for (const [key, { netns, netnsId }] of this.attachments()) {
       if (isGone(netns, netnsId)) {
@@ -197,6 +199,8 @@ export class Reconciler {
         this.repeated.clear(key);
       } else if (!ports.get(key)) await lock.run(key, () => this.restore(key));
     }
+    const isOverlay = (network: string): boolean => networks.find(network)?.spec.mode === 'overlay';
+    await overlays.round(this.attachments().filter(([, { network }]) => isOverlay(network)));
   }
 
   private async reopenNode(): Promise<void> {

@@ -23,6 +23,8 @@ import {
   TUNNEL_ROUTE_TABLE,
 } from './compile.js';
 
+export type NamedPort = Pick<PlannedPort, 'id' | 'name'>;
+
 /** The switch itself, where a port is named. */
 const SWITCH = 'switch';
 
@@ -133,7 +135,7 @@ export function neighborsView(
 }
 
 /** @param ports those that exist: closed ones have counters as well. */
-export function statsView(counters: Counters, ports: readonly PlannedPort[]): StatsAnswer {
+export function statsView(counters: Counters, ports: readonly NamedPort[]): StatsAnswer {
   // What ends is read before what begins, so that a packet between the two reads counts as in flight.
   const totals = Object.fromEntries(
     TOTALS.toReversed().map((total) => [total, counters.total(total)]),
@@ -156,7 +158,7 @@ export function statsView(counters: Counters, ports: readonly PlannedPort[]): St
   };
 }
 
-export function dropsView(counters: Counters, ports: readonly PlannedPort[]): DropsAnswer {
+export function dropsView(counters: Counters, ports: readonly NamedPort[]): DropsAnswer {
   const drops = ports.flatMap(({ id, name }) =>
     DROP_REASONS.map((reason, index) => ({
       reason: reason as DropsAnswer['drops'][number]['reason'],
@@ -169,7 +171,7 @@ export function dropsView(counters: Counters, ports: readonly PlannedPort[]): Dr
   return { total: counters.total('dropped'), drops };
 }
 
-function byName(ports: readonly PlannedPort[]): PlannedPort[] {
+function byName(ports: readonly NamedPort[]): NamedPort[] {
   return [...ports].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

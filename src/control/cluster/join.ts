@@ -32,6 +32,8 @@ export interface JoinParts {
 
 export interface JoinedCluster {
   readonly cluster: Cluster;
+  /** The cluster store. */
+  readonly store: Store;
   /** undefined: there is no underlay address, so no other node. */
   openTunnel(ports: Ports): Promise<PlannedTunnel | undefined>;
   start(
@@ -70,6 +72,7 @@ export async function joinCluster(parts: JoinParts, undo: Undo): Promise<JoinedC
   paths?.onChange(() => cluster.pathChanged());
   return {
     cluster,
+    store,
     openTunnel: async (ports) =>
       underlay === undefined
         ? undefined

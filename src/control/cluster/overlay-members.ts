@@ -9,6 +9,8 @@
  * What a record says of another node is believed only as far as that node goes: its members are reached through it,
  * and its own packets must carry their addresses.
  */
+import { formatMac, parseMac } from '../../wire/address.js';
+import { canonicalIp } from '../cidr.js';
 import { asPodwireError, PodwireError } from '../errors.js';
 import { checker, closed } from '../model/schema.js';
 import { Mirror, type MirrorChange, type MirrorOptions } from '../store/mirror.js';
@@ -77,6 +79,11 @@ export class OverlayMembers {
 
   close(): void {
     this.mirror.close();
+  }
+
+  /** Names of the other nodes that have members. */
+  nodes(): string[] {
+    return [...new Set([...this.foreign.values()].map(({ node }) => node))];
   }
 
   /** Members of a network on other nodes. */
@@ -182,7 +189,9 @@ function keyOf(network: string, address: string): string {
 function readMember(key: string, value: Json): OverlayMember | undefined {
   try {
     const member = check(value);
-    return keyOf(member.network, member.address) === key ? member : undefined;
+    const { hi, lo } = parseMac(member.mac);
+    const isCanonical = formatMac(hi, lo) === member.mac && canonicalIp(member.address) === member.address;
+    return isCanonical && keyOf(member.network, member.address) === key ? member : undefined;
   } catch {
     return undefined;
   }

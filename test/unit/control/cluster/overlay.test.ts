@@ -110,6 +110,8 @@ describe('overlay members', () => {
     await store.put('cluster/members/backend/10.80.0.9', member);
     await store.put('cluster/members/backend/10.80.0.8', { ...member, address: '10.80.0.8', extra: 1 });
     await store.put('cluster/members/backend/10.80.0.7', 'nonsense');
+    await store.put('cluster/members/backend/10.80.0.6', { ...member, address: '10.80.0.6', mac: 'no mac' });
+    await store.put('cluster/members/backend/10.80.0.05', { ...member, address: '10.80.0.05' });
     await settle();
     expect(b.others('backend')).toEqual([]);
   });
