@@ -34,13 +34,15 @@ export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork
   const tables = new Map(networks.map(({ routeTable, name }) => [routeTable, name]));
   tables.set(NODE_ROUTE_TABLE, 'node');
   tables.set(TUNNEL_ROUTE_TABLE, TUNNEL_NAME);
+  // By number: a cluster has more routes than one wants to search peers for.
+  const peers = new Map(snapshot.peers?.map((peer) => [peer.id, `node/${peer.name}`]));
   const routes = snapshot.routes.map(
     (route): RouteEntry => ({
       network: tables.get(route.table) ?? String(route.table),
       prefix: route.prefix,
       kind: route.kind,
       via: route.kind === 'via' ? route.gateway : null,
-      dev: deviceOf(route, snapshot),
+      dev: route.kind === 'peer' ? (peers.get(route.peer) ?? null) : deviceOf(route, snapshot),
     }),
   );
   return { generation: snapshot.generation, routes };
@@ -48,7 +50,6 @@ export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork
 
 function deviceOf(route: RouteSpec, snapshot: Snapshot): string | null {
   if (route.kind === 'connected' || route.kind === 'via') return domainName(snapshot, route.domain);
-  if (route.kind === 'peer') return peerName(snapshot, route.peer);
   return route.kind === 'port' ? portName(snapshot, route.port) : null;
 }
 

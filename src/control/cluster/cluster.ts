@@ -79,6 +79,7 @@ export class Cluster implements AddressPlan {
   private publishing: Timer | undefined;
   private rejoining: Timer | undefined;
   private isPublishing = false;
+  private isSaving = false;
   private stopped = false;
 
   private constructor(
@@ -93,7 +94,8 @@ export class Cluster implements AddressPlan {
     this.link = new StoreLink(parts.store, parts.options.store, log);
     this.pacer = new Pacer(() => this.refresh(), this.clock);
     this.view = new ClusterView({
-      changed: () => this.pacer.change(),
+      // Not amid a listing, of which the rest is told in the same turn.
+      changed: () => queueMicrotask(() => this.pacer.change()),
       synced: () => this.pacer.change(),
       lost: () => log.warn(storeFields(parts.options.store), 'store has lost its data: it is written again'),
       failed: ({ code, message }) =>
@@ -344,14 +346,34 @@ export class Cluster implements AddressPlan {
     try {
       this.listeners?.addresses(this.found.peers.map(({ address }) => address));
       await this.listeners?.changed();
-      await this.copy?.saveNodes(known.list(), ({ spec, metadata }) =>
-        spec.podCIDRs.filter((cidr) => owners.ownerOf(cidr) === metadata.name),
-      );
+      void this.saveCopy();
       if (this.listeners && this.membership && !this.publishing && !this.isPublishing && !this.isPublished())
         void this.publishSelf();
     } catch (error) {
       const { code, message } = asPodwireError(error);
       this.repeated.warn('refresh', { code, error: message }, 'what the cluster says cannot be put in force');
+    }
+  }
+
+  /** Behind what is in force, and never two at a time: what changes meanwhile comes with the next. */
+  private async saveCopy(): Promise<void> {
+    if (!this.copy || this.isSaving) return;
+    this.isSaving = true;
+    const { known, owners } = this.view;
+    try {
+      const changed = await this.copy.saveNodes(known.list(), ({ spec, metadata }) =>
+        spec.podCIDRs.filter((cidr) => owners.ownerOf(cidr) === metadata.name),
+      );
+      if (changed && !this.stopped) this.pacer.change();
+    } catch (error) {
+      const { code, message } = asPodwireError(error);
+      this.repeated.warn(
+        'copy',
+        { code, error: message },
+        'what is known of the cluster cannot be written down',
+      );
+    } finally {
+      this.isSaving = false;
     }
   }
 

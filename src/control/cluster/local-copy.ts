@@ -57,11 +57,12 @@ export class LocalCopy {
     this.config = config;
   }
 
-  /** Makes the copy say what is known now. */
+  /** Makes the copy say what is known now. @returns whether it said something else before */
   async saveNodes(
     known: readonly KnownNode[],
     ownedBy: (node: PublishedNode) => readonly string[],
-  ): Promise<void> {
+  ): Promise<boolean> {
+    let changed = false;
     const names = new Set(known.map(({ node }) => node.metadata.name));
     for (const { node, revision } of known) {
       const { name } = node.metadata;
@@ -69,14 +70,17 @@ export class LocalCopy {
       if (isDeepStrictEqual(copy, this.written.get(name))) continue;
       await this.store.put(NODE_COPIES + name, asJson(copy));
       this.written.set(name, copy);
+      changed = true;
       await turn();
     }
     for (const name of [...this.written.keys()]) {
       if (names.has(name)) continue;
       await this.store.delete(NODE_COPIES + name);
       this.written.delete(name);
+      changed = true;
       await turn();
     }
+    return changed;
   }
 }
 

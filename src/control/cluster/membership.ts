@@ -33,6 +33,9 @@ export interface MembershipParts {
 /** So long without its lease (ms), and others may have the subnets: quarantine of subnet-keeper.ts. */
 const MAY_BE_TAKEN = 600_000;
 
+/** A stop waits so long for the store (ms). */
+const LEAVE_WITHIN = 2000;
+
 /** uid of the daemon that holds the lease of that name. */
 export async function aliveHolder(store: Store, name: string): Promise<string | undefined> {
   const value = (await store.get(CLUSTER_ALIVE + name))?.value as { uid?: unknown } | undefined;
@@ -133,7 +136,9 @@ export class Membership {
     this.stopped = true;
     this.retry?.cancel();
     this.leases.close();
-    await this.session?.stop({ leave: true }).catch(() => {});
+    const left = this.session?.stop({ leave: true }).catch(() => {});
+    // Where the store does not answer, the lease ends by itself.
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, LEAVE_WITHIN).unref())]);
   }
 
   private async begin(): Promise<void> {
