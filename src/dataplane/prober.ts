@@ -102,7 +102,9 @@ export class Prober {
   /** Queues the probes that are due. Answers how long until the next (ms), or -1 where nobody is probed. */
   sweep(now: number): number {
     if (this.count === 0) return -1;
-    if (now >= this.next) this.look(now);
+    // Passed on in the context: a fraction is boxed on the heap for a call that V8 does not inline.
+    this.context.now = now;
+    if (now >= this.next) this.look();
     return Math.ceil(this.next - now);
   }
 
@@ -154,9 +156,9 @@ export class Prober {
     if (wasUp) this.onPeer(peer, false);
   }
 
-  private look(now: number): void {
+  private look(): void {
     const { peers, due, count } = this;
-    const { pool } = this.context;
+    const { pool, now } = this.context;
     // Half of what is free is left to packets.
     let budget = Math.min(BUDGET, pool.free >>> 1);
     let earliest = Number.POSITIVE_INFINITY;
@@ -165,7 +167,7 @@ export class Prober {
       const peer = peers[at];
       if (due[peer] === UNSET) due[peer] = now + this.spread(peer);
       if (due[peer] <= now && budget > 0) {
-        this.probe(peer, now);
+        this.probe(peer);
         if (--budget === 0) this.first = at + 1;
       }
       if (due[peer] < earliest) earliest = due[peer];
@@ -174,8 +176,8 @@ export class Prober {
     this.next = Math.max(earliest, now + GAP);
   }
 
-  private probe(peer: number, now: number): void {
-    const { pool, counters } = this.context;
+  private probe(peer: number): void {
+    const { pool, counters, now } = this.context;
     if (this.isAwaited[peer] === 1 && now - this.due[peer] <= LATE) this.miss(peer);
     const slot = pool.take();
     const probe = ++this.probes[peer];
