@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ON_LINK, RouteLookup } from '../../../../src/dataplane/elements/route-lookup.js';
 import { PACKET } from '../../../../src/dataplane/pool.js';
+import type { Snapshot } from '../../../../src/dataplane/snapshot.js';
 import { NEXT_HOP } from '../../../../src/dataplane/tables/next-hops.js';
 import { bytes, RouterFixture, SNAPSHOT } from '../router-fixture.js';
 
@@ -124,5 +125,47 @@ describe('RouteLookup', () => {
     expect(Array.from(outputs.forward.slots.subarray(0, outputs.forward.count))).toEqual([slot]);
     expect(fixture.pool.info[slot]).toBe(ON_LINK);
     expect(Array.from(outputs.noRoute.slots.subarray(0, outputs.noRoute.count))).toEqual([received]);
+  });
+});
+
+describe('what answers something from the tunnel', () => {
+  const SILENT: Snapshot = {
+    ...SNAPSHOT,
+    tunnel: { port: 5, domain: 2 },
+    // Known, but not live: no route leads to it.
+    peers: [
+      {
+        id: 9,
+        name: 'k3',
+        address: '192.168.77.3',
+        port: 4789,
+        mac: '02:00:00:00:09:00',
+        prefixes: ['8.8.8.0/24', '2600::/64'],
+        mtu: 1450,
+      },
+    ],
+  };
+
+  it.each([
+    ['IPv4', NOWHERE],
+    ['IPv6', NOWHERE_6],
+  ])('goes back to the peer whose prefix that came from, live or not: %s', (_, frame) => {
+    const { fixture, element, outputs } = setUp(SILENT);
+    const { pool, context } = fixture;
+    const slot = fixture.receive(frame, 5);
+    pool.flags[slot] |= PACKET.ORIGINATED;
+    fixture.run(element, slot);
+    const { kind, target } = context.tables.nextHops;
+    expect([kind[pool.info[slot]], target[pool.info[slot]]]).toEqual([NEXT_HOP.PEER, 9]);
+    expect(outputs.forward.count).toBe(1);
+  });
+
+  it('alone: neither what is forwarded nor what answers a pod goes by it', () => {
+    const { fixture, element, outputs } = setUp(SILENT);
+    const forwarded = fixture.receive(NOWHERE, 5);
+    const toPod = fixture.receive(NOWHERE, 1);
+    fixture.pool.flags[toPod] |= PACKET.ORIGINATED;
+    fixture.run(element, forwarded, toPod);
+    expect(outputs.noRoute.count).toBe(2);
   });
 });
