@@ -12,6 +12,8 @@ export interface TunnelPacket {
   readonly sourcePort: string;
   readonly udpPort: string;
   readonly length: number;
+  /** Of all headers, from the outermost: `eth:ethertype:ip:udp:vxlan:eth:…`. */
+  readonly protocols: string;
   /** Of every IP, TCP, UDP and ICMP header, outer and inner: Good, Bad, Unverified or 'not there'. */
   readonly sums: readonly string[];
 }
@@ -23,7 +25,7 @@ const STATUS: Readonly<Record<string, string>> = {
   '3': 'not there',
 };
 const SUMS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status`);
-const FIELDS = ['vxlan.vni', 'udp.srcport', 'udp.dstport', 'frame.len', ...SUMS];
+const FIELDS = ['vxlan.vni', 'udp.srcport', 'udp.dstport', 'frame.len', 'frame.protocols', ...SUMS];
 
 /** A capture that has not grown for this long is complete (ms). */
 const SETTLE_MS = 200;
@@ -77,12 +79,13 @@ export class TunnelCapture {
       .split('\n')
       .filter(Boolean);
     return lines.map((line) => {
-      const [vni, sources, ports, length, ...sums] = line.split('\t');
+      const [vni, sources, ports, length, protocols, ...sums] = line.split('\t');
       return {
         vni,
         sourcePort: sources.split(',')[0],
         udpPort: ports.split(',')[0],
         length: Number(length),
+        protocols,
         sums: sums.flatMap((text) =>
           text
             .split(',')
