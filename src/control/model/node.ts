@@ -2,9 +2,9 @@
  * `podwire.dev/v1 Node`: schema, checks that a schema cannot express, and its normal form. A manifest describes a
  * peer that runs no daemon: a kernel with a vxlan device, a node of flannel's.
  */
-import { AddressError, formatMac, parseIp, parseMac } from '../../wire/address.js';
+import { AddressError, contains, formatMac, parseCidr, parseIp, parseMac } from '../../wire/address.js';
 import type { Node, NodeSpec } from '../api/types.js';
-import { canonicalIp, familyOf, overlaps } from '../cidr.js';
+import { canonicalIp, familyOf } from '../cidr.js';
 import { invalid } from '../errors.js';
 import { CLUSTER_META } from './meta.js';
 import { parsePrefix } from './network.js';
@@ -71,9 +71,13 @@ export function normalNodeSpec({ podCIDRs, underlay, vtepMAC }: NodeSpec): NodeS
 /** IPv4 first, as everywhere. */
 function parseSubnets(texts: readonly string[]): string[] {
   const cidrs = texts.map((text, index) => parsePrefix(`spec.podCIDRs[${index}]`, text));
-  cidrs.forEach((cidr, index) => {
-    const other = cidrs.slice(0, index).find((earlier) => overlaps(earlier, cidr));
-    if (other) throw invalid(`spec.podCIDRs[${index}]`, `${cidr} overlaps ${other}`);
+  // Each is parsed once: a node may have hundreds, and a cluster a thousand nodes.
+  const parsed = cidrs.map(parseCidr);
+  parsed.forEach((cidr, index) => {
+    for (let i = 0; i < index; i++) {
+      if (!contains(parsed[i], cidr) && !contains(cidr, parsed[i])) continue;
+      throw invalid(`spec.podCIDRs[${index}]`, `${cidrs[index]} overlaps ${cidrs[i]}`);
+    }
   });
   return cidrs.sort((a, b) => familyOf(a) - familyOf(b));
 }
