@@ -59,7 +59,7 @@ export interface NodeSpec {
 export type NodeState = 'self' | 'up' | 'down' | 'unknown';
 
 export interface NodeStatus {
-  /** Whether its probe through the tunnel is answered; `unknown` until the first one was, or had its time. */
+  /** Whether its probe through the tunnel is answered; `up` when routes lead there too, `unknown` until then. */
   state: NodeState;
   /** Of the probe. */
   rttMicros: number | null;

@@ -73,6 +73,8 @@ export class Cluster implements AddressPlan {
   private readonly clock: Clock;
   private found: PeersFound = { peers: [], messages: new Map() };
   private told = new Map<string, string>();
+  /** Peers that routes in force lead to. */
+  private routed: ReadonlySet<number> = new Set();
   private tunnel: PlannedTunnel | undefined;
   private listeners: ClusterListeners | undefined;
   private membership: Membership | undefined;
@@ -187,7 +189,7 @@ export class Cluster implements AddressPlan {
     return this.found.peers.map(({ id, name, address }) => ({
       name,
       address,
-      state: this.liveness.stateOf(id),
+      state: this.stateOf(id),
       rttMicros: this.liveness.rttMicros(id),
     }));
   }
@@ -345,7 +347,9 @@ export class Cluster implements AddressPlan {
     this.liveness.keep(new Set(this.found.peers.map(({ name }) => name)));
     try {
       this.listeners?.addresses(this.found.peers.map(({ address }) => address));
+      const routed = this.found.peers.filter(({ live }) => live).map(({ id }) => id);
       await this.listeners?.changed();
+      this.routed = new Set(routed);
       void this.saveCopy();
       if (this.listeners && this.membership && !this.publishing && !this.isPublishing && !this.isPublished())
         void this.publishSelf();
@@ -386,6 +390,12 @@ export class Cluster implements AddressPlan {
     this.told = messages;
   }
 
+  /** `up` once routes lead there too. */
+  private stateOf(id: number): 'up' | 'down' | 'unknown' {
+    const state = this.liveness.stateOf(id);
+    return state === 'up' && !this.routed.has(id) ? 'unknown' : state;
+  }
+
   private peerNamed(name: string): PlannedPeer | undefined {
     return this.found.peers.find((peer) => peer.name === name);
   }
@@ -411,7 +421,7 @@ export class Cluster implements AddressPlan {
     const message = this.found.messages.get(name) ?? this.absence(name);
     const lastSeen = peer && this.liveness.lastSeen(peer.id);
     return {
-      state: peer ? this.liveness.stateOf(peer.id) : 'unknown',
+      state: peer ? this.stateOf(peer.id) : 'unknown',
       rttMicros: peer ? this.liveness.rttMicros(peer.id) : null,
       ...(lastSeen !== undefined && { lastSeen }),
       mtu: peer ? Math.min(peer.mtu, mtu) : mtu,
