@@ -43,9 +43,12 @@ describe('kindPath', () => {
   it.each(['network', 'networks', 'net', 'Networks'])('knows %s', (word) => {
     expect(kindPath(word)).toBe('/v1/networks');
   });
-  it.each(['service', 'services', 'networkpolicies', 'Namespace'])('says that %s is not there yet', (word) => {
-    expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
-  });
+  it.each(['service', 'services', 'networkpolicies', 'Namespace'])(
+    'says that %s is not there yet',
+    (word) => {
+      expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
+    },
+  );
   it('refuses other words', () => {
     expect(refusal(() => kindPath('deployment'))).toBe('INVALID kind');
   });
