@@ -6,13 +6,28 @@ import { quantile } from '../figure.js';
 import { end, finish, run, sleep, startUntil } from '../shell.js';
 import { INTERFACE, type Path } from './path.js';
 
+/** Seconds of load before anything is counted, so that no subject is measured while it warms up. */
+const WARM_UP_SECONDS = 2;
+
 /** One TCP stream from a to b, as the receiver counts it: Gbit/s. */
 export async function tcpThroughput(path: Path, seconds: number): Promise<number> {
   const { a, b } = path;
   const inB = ['netns', 'exec', b.namespace, 'iperf3'];
   const server = await startUntil('ip', [...inB, '-s', '-1', '--forceflush'], 'listening');
   try {
-    const client = ['netns', 'exec', a.namespace, 'iperf3', '-c', b.address, '-t', String(seconds), '-J'];
+    const client = [
+      'netns',
+      'exec',
+      a.namespace,
+      'iperf3',
+      '-c',
+      b.address,
+      '-t',
+      String(seconds),
+      '-O',
+      String(WARM_UP_SECONDS),
+      '-J',
+    ];
     const { end: result } = JSON.parse(await finish('ip', client)) as {
       end: { sum_received: { bits_per_second: number } };
     };
@@ -36,9 +51,11 @@ export async function rawPackets(path: Path, seconds: number): Promise<number> {
   const trafgen = ['trafgen', '--dev', INTERFACE, '--conf', config, '-q', '--cpus', '1'];
   const inA = ['netns', 'exec', a.namespace, 'taskset', '-c', GENERATOR_CPU];
   // timeout(1) bounds the generator whatever becomes of us; 124 is its way of saying that it did its work.
-  const load = finish('ip', [...inA, 'timeout', String(seconds + 2), ...trafgen]).catch(() => '');
+  const load = finish('ip', [...inA, 'timeout', String(seconds + WARM_UP_SECONDS + 1), ...trafgen]).catch(
+    () => '',
+  );
   try {
-    await sleep(1000);
+    await sleep(WARM_UP_SECONDS * 1000);
     const before = received(b.namespace);
     const start = process.hrtime.bigint();
     await sleep(seconds * 1000);
@@ -70,7 +87,7 @@ function received(namespace: string): number {
   return link.stats64.rx.packets;
 }
 
-/** Echoes sent at full speed before round trips are timed, so that no subject is measured while it warms up. */
+/** Echoes sent at full speed before round trips are timed. */
 const WARM_UP = 10_000;
 
 /** Echo round trips from a to b, one at a time: median and 99th percentile, µs. */

@@ -46,6 +46,8 @@ export interface AttacherParts {
   readonly checkHeld: (network: string) => void;
   /** MTU of networks that do not say theirs. */
   readonly mtu: number;
+  /** Largest packet that a pod's kernel leaves uncut, for an MTU. */
+  readonly gsoMaxSize: (mtu: number) => number;
   /** What the data plane's driver needs of a TAP. */
   readonly nonBlocking: boolean;
 }
@@ -221,7 +223,7 @@ export class Attacher {
       const cidr = cidrs.find((candidate) => holds(candidate, address));
       return `${address}/${cidr?.split('/')[1]}`;
     });
-    return { ifname, mac, mtu, addresses, gateways };
+    return { ifname, mac, mtu, gsoMaxSize: this.parts.gsoMaxSize(mtu), addresses, gateways };
   }
 
   private tellForeignDefaults(key: string, { ifname }: AttachmentRecord, families: readonly Family[]): void {

@@ -24,6 +24,7 @@ import { asPodwireError, PodwireError } from './errors.js';
 import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
 import { isGone } from './host/namespaces.js';
 import { NODE_IFNAME } from './host/node-interface.js';
+import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
 import { KeyedLock } from './keyed-lock.js';
 import { createLogger, type Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
@@ -224,6 +225,8 @@ function assemble(
   const ports = new Ports(dataplane);
   const podRecords = new Records<PodRecord>(store, PODS);
   const nonBlocking = dataplane.io === 'poll';
+  const gsoMaxSize = (size: number): number =>
+    cluster.underlay === undefined ? MOST_GSO : tunnelGsoSize(size);
   const overlays =
     cluster.underlay === undefined
       ? NO_OVERLAYS
@@ -248,7 +251,7 @@ function assemble(
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
     },
   });
-  const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, nonBlocking });
+  const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
   const publisher = new Publisher(dataplane, (generation) => ({
     generation,
     networks: networks
@@ -267,6 +270,7 @@ function assemble(
     publish,
     log,
     mtu,
+    gsoMaxSize,
     nonBlocking,
     overlays,
     checkHeld: (network) => {

@@ -18,6 +18,8 @@ export interface NodePortSettings {
   /** Its pod subnets may change. */
   readonly plan: AddressPlan;
   readonly mtu: number;
+  /** Largest packet that the node's kernel leaves uncut, for an MTU. */
+  readonly gsoMaxSize: (mtu: number) => number;
   /** What the data plane's driver needs. */
   readonly nonBlocking: boolean;
 }
@@ -38,12 +40,12 @@ export class NodePort {
 
   /** Makes podwire0, or takes it up, as a port. @throws PodwireError, LinuxError */
   async open(): Promise<void> {
-    const { mtu, nonBlocking, plan } = this.settings;
+    const { mtu, gsoMaxSize, nonBlocking, plan } = this.settings;
     const { podCidrs, underlay } = plan;
     const ips = this.ips;
     const mac = macOf(ips);
     const addresses = ips.map((address, index) => `${address}/${podCidrs[index].split('/')[1]}`);
-    const tap = await openNodeInterface({ mac, mtu, addresses }, nonBlocking);
+    const tap = await openNodeInterface({ mac, mtu, gsoMaxSize: gsoMaxSize(mtu), addresses }, nonBlocking);
     this.port = await this.ports.add<PlannedNode>(
       {
         name: NODE_IFNAME,

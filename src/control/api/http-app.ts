@@ -28,6 +28,8 @@ import { socketFailed } from './socket-file.js';
 import type { TokenFile } from './token-file.js';
 
 const MOST_BODY = 1024 * 1024;
+/** Of a body that is too large: so much is read and thrown away, so that its sender comes to read the answer. */
+const MOST_DISCARDED = 8 * MOST_BODY;
 /** A watcher that reads more slowly than this many bytes pile up is disconnected (RFC 6455 code 1013). */
 const MOST_BACKLOG = 16 * 1024 * 1024;
 /** A peer of a WebSocket that says nothing for so long (s) is gone; it is pinged after half of it. */
@@ -223,20 +225,21 @@ function closeReason(text: string): string {
 
 /** Before the first byte of the body. @throws PodwireError BODY_TOO_LARGE */
 function refuseLength(header: string): void {
-  if (Number(header) > MOST_BODY) throw tooLarge();
+  if (Number(header) > MOST_DISCARDED) throw tooLarge();
 }
 
 /** Must be called at once: the data handler is only good in the request's own turn. */
 function readBody(response: HttpResponse, done: (text: string | PodwireError) => void): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  let refused = false;
+  let answered = false;
   response.onData((chunk, isLast) => {
-    if (refused) return;
+    if (answered) return;
     size += chunk.byteLength;
     if (size > MOST_BODY) {
-      refused = true;
       chunks.length = 0;
+      if (!isLast && size <= MOST_DISCARDED) return;
+      answered = true;
       done(tooLarge());
       return;
     }

@@ -8,12 +8,15 @@ import { type Family, familyOf } from '../cidr.js';
 import { type ForeignDefaults, foreignDefaults } from './default-routes.js';
 import { inside } from './inside.js';
 import { runBatch } from './iproute2.js';
+import { MOST_GSO } from './segment-limit.js';
 import { ipv6Disabled, kernelHasIpv6, prepareIpv6 } from './sysctl.js';
 
 export interface InterfaceSettings {
   readonly ifname: string;
   readonly mac: string;
   readonly mtu: number;
+  /** Largest packet that its kernel leaves uncut, bytes: segment-limit.ts. Default: the kernel's own. */
+  readonly gsoMaxSize?: number;
   /** With prefix length: `10.244.0.3/24`. */
   readonly addresses: readonly string[];
   /** Default routes lead to them. */
@@ -48,14 +51,14 @@ function prepare({ ifname, addresses }: InterfaceSettings): { ipv6: boolean; for
 
 /** @param ipv6 whether the interface gets a link-local address of IPv6, as every interface with IPv6 must. */
 export function interfaceCommands(
-  { ifname, mac, mtu, addresses, gateways }: InterfaceSettings,
+  { ifname, mac, mtu, gsoMaxSize = MOST_GSO, addresses, gateways }: InterfaceSettings,
   ipv6: boolean,
   foreign: ForeignDefaults,
 ): string[] {
   const linkLocal = `${formatIp({ family: 6, words: linkLocalOf(parseMac(mac)) })}/64`;
   return [
     'link set dev lo up',
-    `link set dev ${ifname} address ${mac} mtu ${mtu}`,
+    `link set dev ${ifname} address ${mac} mtu ${mtu} gso_max_size ${gsoMaxSize}`,
     ...(ipv6 ? [`link set dev ${ifname} addrgenmode none`] : []),
     ...addresses.map((address) => addressCommand(ifname, address)),
     ...(ipv6 ? [`${addressCommand(ifname, linkLocal)} scope link`] : []),

@@ -6,6 +6,7 @@ const NAME = { name: 'n1' };
 const TOKEN = { 'token-file': '/t' };
 const CERT = { 'tls-cert': '/c', 'tls-key': '/k' };
 const CA = { 'tls-ca': '/ca' };
+const UNDERLAY = { underlay: '192.168.77.1' };
 
 describe('--listen, --token-file, --tls-*, --join', () => {
   it.each([
@@ -19,11 +20,11 @@ describe('--listen, --token-file, --tls-*, --join', () => {
     ],
     [{ listen: 'k1.lan:65535', ...CERT, ...TOKEN }, { listen: { host: 'k1.lan', port: 65535 } }],
     [
-      { join: 'https://k1:7443', ...CA, ...TOKEN },
+      { join: 'https://k1:7443', ...CA, ...TOKEN, ...UNDERLAY },
       { join: 'https://k1:7443', tls: { ca: '/ca' } },
     ],
-    [{ join: 'HTTPS://K1:7443/', ...CERT }, { join: 'https://k1:7443' }],
-    [{ join: 'http://[fd00::1]:7000', ...TOKEN }, { join: 'http://[fd00::1]:7000' }],
+    [{ join: 'HTTPS://K1:7443/', ...CERT, ...UNDERLAY }, { join: 'https://k1:7443' }],
+    [{ join: 'http://[fd00::1]:7000', ...TOKEN, ...UNDERLAY }, { join: 'http://[fd00::1]:7000' }],
     // A shell that has PODWIRE_TOKEN_FILE for clients may start a daemon, too.
     [TOKEN, { tokenFile: '/t' }],
   ])('%j', (values, expected) => {
