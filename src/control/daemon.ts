@@ -212,7 +212,6 @@ interface Parts {
   readonly lock: KeyedLock;
 }
 
-/** Stands for what keeps overlay networks, until that is wired. */
 function assemble(
   mtu: number,
   store: Store,

@@ -105,10 +105,14 @@ export function isL4ChecksumRight(checksum: Checksum, pseudo: number, at: number
   return checksum.sum(at, length, pseudo) === 0xffff;
 }
 
+/** Of tcp.ts, which imports this file. */
+const TCP_CHECKSUM = 16;
+
 /**
  * Completes a partial checksum, as NEEDS_CSUM in virtio-net.ts describes it: the field at `start + offset` holds
- * the folded sum of the pseudo header; the checksum of `start` to `end` replaces it. 0 becomes 0xffff for every
- * protocol, as in Linux's skb_checksum_help: to TCP the two are equal.
+ * the folded sum of the pseudo header; the checksum of `start` to `end` replaces it. 0 becomes 0xffff, which UDP asks
+ * for; TCP's stays, since it is the one that a sender computes (RFC 1624 section 3), though receivers take both.
+ * TCP is known by the place of its field, at which no other protocol that is offloaded has one.
  */
 export function completePartial(
   checksum: Checksum,
@@ -117,6 +121,6 @@ export function completePartial(
   end: number,
   offset: number,
 ): void {
-  const sum = checksum.sum(start, end - start, 0);
-  view.setUint16(start + offset, nonZero(complement(sum)));
+  const check = complement(checksum.sum(start, end - start, 0));
+  view.setUint16(start + offset, offset === TCP_CHECKSUM ? check : nonZero(check));
 }

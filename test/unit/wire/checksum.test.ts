@@ -171,10 +171,14 @@ describe.each(both)('checksum in %s', (_, checksum) => {
     expect(view.getUint16(AT + start + offset)).toBe(right);
   });
 
-  it('never completes to 0', () => {
+  it('never completes to 0, but for TCP', () => {
     place('fffe00010000');
     sums.completePartial(checksum, view, AT, AT + 6, 4);
     expect(view.getUint16(AT + 4)).toBe(0xffff);
+    // 20 octets whose sum is 0xffff; tshark calls TCP's 0xffff wrong.
+    place('fffe00010000000000000000000000000000' + '0000');
+    sums.completePartial(checksum, view, AT, AT + 20, 16);
+    expect(view.getUint16(AT + 16)).toBe(0);
   });
 
   it('copies exactly what it was told to, and sums it', () => {
