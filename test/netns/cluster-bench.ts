@@ -19,7 +19,7 @@ export type Family = 4 | 6;
 
 interface ClusterNode {
   readonly name: string;
-  readonly address: string;
+  address: string;
   daemon?: RunningDaemon;
 }
 
@@ -27,6 +27,8 @@ interface ClusterNode {
 export class ClusterBench extends DaemonBench {
   private readonly nodes = new Map<string, ClusterNode>();
   readonly tokenFile = join(this.directory, 'token');
+  /** What nodes know each other by; certificates are given as flags. */
+  trust: 'token' | 'certificates' = 'token';
 
   constructor(private readonly family: Family = 4) {
     super();
@@ -56,28 +58,33 @@ export class ClusterBench extends DaemonBench {
     return this.node(name).address;
   }
 
+  /** The host has another underlay address from now on. */
+  moveHost(name: string, address: string): void {
+    this.node(name).address = address;
+  }
+
+  daemonOf(name: string): RunningDaemon {
+    const { daemon } = this.node(name);
+    if (!daemon) throw new Error(`${name} has no daemon`);
+    return daemon;
+  }
+
   url(name: string): string {
     const { address } = this.node(name);
-    return `http://${address.includes(':') ? `[${address}]` : address}:${API_PORT}`;
+    const scheme = this.trust === 'token' ? 'http' : 'https';
+    return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${API_PORT}`;
   }
 
   /** Starts a host's daemon: joined to the node `to`, or the first of its cluster. */
   async startNode(name: string, flags: string[] = [], to?: string): Promise<RunningDaemon> {
     const node = this.node(name);
-    const listen = this.url(name).replace('http://', '');
-    const own = ['--name', name, '--data', join(this.directory, name), '--socket', this.socketOf(name)];
-    const join_ = to === undefined ? [] : ['--join', this.url(to)];
-    const cluster = [
-      '--underlay',
-      node.address,
-      '--listen',
-      listen,
-      '--token-file',
-      this.tokenFile,
-      ...join_,
-    ];
-    node.daemon = await this.start([...own, ...cluster, ...flags], name);
+    node.daemon = await this.start([...this.flagsOf(name, to), ...flags], name);
     return node.daemon;
+  }
+
+  /** Starts a host's daemon that is expected to fail. */
+  failNode(name: string, flags: string[], to?: string): Promise<{ status: number; text: string }> {
+    return this.fail([...this.flagsOf(name, to), ...flags], name);
   }
 
   async endNode(name: string, signal: NodeJS.Signals): Promise<void> {
@@ -115,6 +122,16 @@ export class ClusterBench extends DaemonBench {
       const up = found.filter(({ state }) => state === 'up').map((peer) => peer.name);
       return up.sort().join() === [...peers].sort().join();
     });
+  }
+
+  private flagsOf(name: string, to: string | undefined): string[] {
+    const listen = this.url(name).replace(/^https?:\/\//, '');
+    return [
+      ...['--name', name, '--data', join(this.directory, name), '--socket', this.socketOf(name)],
+      ...['--underlay', this.node(name).address, '--listen', listen],
+      ...(this.trust === 'token' ? ['--token-file', this.tokenFile] : []),
+      ...(to === undefined ? [] : ['--join', this.url(to)]),
+    ];
   }
 
   private socketOf(name: string): string {
