@@ -34,7 +34,9 @@ export async function openClusterStore(
 function opener({ store, tls, tokenFile }: DaemonOptions, log: Logger): () => Promise<Store> {
   if (store.kind === 'etcd') {
     const urls = [...store.urls];
-    const credentials = tls && etcdCredentials(loadCredentials(tls));
+    // Certificates of the API are no business of an etcd that speaks plain HTTP.
+    const isSecure = urls.some((url) => url.startsWith('https:'));
+    const credentials = isSecure && tls ? etcdCredentials(loadCredentials(tls)) : undefined;
     return async () => {
       const { EtcdStore } = await import('../store/etcd.js');
       return EtcdStore.open({ urls, ...(credentials && { tls: credentials }) });
