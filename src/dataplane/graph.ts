@@ -17,6 +17,8 @@
  *                                                                                         ├─► output
  *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
  *
+ * What is bridged from and to peers passes clamp-mss, too.
+ *
  * Elements run in the order of the list, so a batch usually passes in one sweep; what an error or an answer
  * sends back is done in a second one. It ends, since nothing that the switch made causes an error.
  */
@@ -69,6 +71,8 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const input = queue();
   const datagrams = queue();
   const fromPeers = queue();
+  const bridgedFromPeers = queue();
+  const bridgedToPeers = queue();
   const guard = queue();
   const attachment = queue();
   const classify = queue();
@@ -102,10 +106,11 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     new Decapsulate(
       context,
       datagrams,
-      { routed: fromPeers, bridged: forward },
+      { routed: fromPeers, bridged: bridgedFromPeers },
       new Joiner(pool, checksum, counters),
     ),
     new ClampMss(context, fromPeers, routed),
+    new ClampMss(context, bridgedFromPeers, forward),
   ];
   const layer2: Element[] = [
     new Parse(context, input, guard),
@@ -114,7 +119,8 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     new Classify(context, classify, { arp, discovery, route: routed, forward }),
     new ArpResponder(context, arp, { answer: output, forward }),
     new NdResponder(context, discovery, { answer: output, forward }),
-    new Forward(context, forward, { known: output, flood }),
+    new Forward(context, forward, { known: output, peer: bridgedToPeers, flood }),
+    new ClampMss(context, bridgedToPeers, tunnel),
     new Flood(context, flood, egress, tunnel),
   ];
   const reassemble = new Reassemble(context, reassembly, local);

@@ -112,7 +112,7 @@ class LastPacket {
       new Attachment(context, attachment, { domain: classify, direct: done }),
       new Classify(context, classify, { arp, discovery, route, forward }),
       new ArpResponder(context, arp, { answer: done, forward }),
-      new Forward(context, forward, { known: done, flood: done }),
+      new Forward(context, forward, { known: done, peer: done, flood: done }),
       new ClampMss(context, fromPeer, route),
       new RouteInput(context, route, { ok: lookup, local }),
       new RouteLookup(context, lookup, { forward: ttl, local, noRoute: done, unreachable: done }),

@@ -5,7 +5,6 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { IoUring, probeIoUring } from '../../src/linux/io-uring.js';
 import { MemoryAddress } from '../../src/linux/memory.js';
@@ -19,6 +18,7 @@ import {
   type Tap,
   VNET_HEADER_BYTES,
 } from '../../src/linux/tun.js';
+import { listening } from '../support/netns-capture.js';
 import { ARP_REPLY, ARP_REQUEST, freshNamespace, ip, isRoot, link } from './linux-support.js';
 
 const SLOT = 4096;
@@ -125,14 +125,15 @@ describe.skipIf(!isRoot)('packets through a TAP', () => {
   it('that tcpdump reads as we mean them', async ({ skip }) => {
     if (!hasTcpdump()) skip('needs tcpdump');
     const { tap, namespace } = freshTap(true);
-    const dump = spawn('ip', `netns exec ${namespace} tcpdump -nn -e -l -i eth0 -c 2`.split(' '));
+    const words = `netns exec ${namespace} tcpdump --immediate-mode -nn -e -l -i eth0 -c 2`;
+    const dump = spawn('ip', words.split(' '));
     onTestFinished(() => void dump.kill());
     const closed = once(dump, 'close');
     let seen = '';
     dump.stdout.on('data', (chunk) => {
       seen += chunk;
     });
-    await listening(dump.stderr);
+    await listening(dump);
     new MemoryIo(memory).writeAt(tap.fd, 0, layRequest(0));
     await closed;
     expect(seen).toContain('02:00:00:00:00:02 > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806)');
@@ -140,11 +141,6 @@ describe.skipIf(!isRoot)('packets through a TAP', () => {
     expect(seen).toContain('Reply 10.99.0.1 is-at 02:00:00:00:00:01, length 28');
   });
 });
-
-/** Resolves once tcpdump has said that it listens. */
-async function listening(stderr: Readable): Promise<void> {
-  for await (const chunk of stderr) if (String(chunk).includes('listening on')) return;
-}
 
 function count(results: Map<number, number[]>): number {
   return [...results.values()].flat().length;

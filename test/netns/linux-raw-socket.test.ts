@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withNamespace } from '../../src/linux/netns.js';
 import { RawSocket } from '../../src/linux/raw-socket.js';
+import { listening } from '../support/netns-capture.js';
 import { freshNamespace, ip, isRoot } from './linux-support.js';
 
 const hasTcpdump = isRoot && works('tcpdump', '--version');
@@ -40,8 +41,20 @@ async function tcpdump(
   namespace: string,
   ...words: string[]
 ): Promise<{ child: ChildProcess; text: Promise<string> }> {
-  const program = ['netns', 'exec', namespace, 'tcpdump', '-i', 'lo', '-c', '1', '-nn', '-v', ...words];
-  const child = spawn('ip', program, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const program = [
+    'netns',
+    'exec',
+    namespace,
+    'tcpdump',
+    '--immediate-mode',
+    '-i',
+    'lo',
+    '-c',
+    '1',
+    '-nn',
+    '-v',
+  ];
+  const child = spawn('ip', [...program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => {
     child.kill();
   });
@@ -49,8 +62,8 @@ async function tcpdump(
   child.stdout?.on('data', (data: Buffer) => {
     text += data.toString();
   });
-  await once(child.stderr!, 'data');
-  return { child, text: once(child, 'exit').then(() => text) };
+  await listening(child);
+  return { child, text: once(child, 'close').then(() => text) };
 }
 
 describe.skipIf(!isRoot)('a raw ICMP socket [needs root]', () => {

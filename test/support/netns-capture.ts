@@ -101,8 +101,11 @@ export class Capture {
   }
 }
 
-/** tcpdump says so in pieces; when it ends instead, what it has said is the reason. */
-function listening(child: ChildProcess): Promise<void> {
+/**
+ * Resolves once tcpdump says that it listens. It says so in pieces, and a pipe closed after the first of them would end
+ * it: it is read to its end. When tcpdump ends instead, what it has said is the reason.
+ */
+export function listening(child: ChildProcess): Promise<void> {
   let said = '';
   return new Promise((resolve, reject) => {
     child.stderr?.on('data', (chunk: Buffer) => {

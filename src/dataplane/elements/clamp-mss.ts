@@ -2,7 +2,7 @@
  * ClampMss: lowers the segment size that a TCP handshake announces to what fits the way to a peer (RFC 9293 section
  * 3.7.1, RFC 4459 section 3.2), so that connections do not depend on ICMP errors that others may drop.
  *
- * Looks at segments with SYN, in either direction: whoever hears the announcement sends no more than it. `info` is the
+ * Looks at segments with SYN, routed and bridged, in either direction: whoever hears the announcement sends no more than it. `info` is the
  * peer; the limit is its MTU without an IP and a TCP header. Without the option a sender takes 536 or 1220 octets
  * (section 3.7.1), and none is added. The checksum is updated by the difference; one that is still to be completed
  * holds no sum of the option yet.

@@ -3,10 +3,10 @@
  *
  * Known addresses (the snapshot's, then learned ones) leave through their port or for their peer; multicast,
  * broadcast and unknown ones are flooded. A bridge cannot tell a sender to send less, so what exceeds the MTU there
- * is dropped. What came out of the tunnel never goes back into it: each node sends to each other itself. VLAN tags pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts
- * in all of them.
+ * is dropped. What came out of the tunnel never goes back into it: each node sends to each other itself. VLAN tags
+ * pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts in all of them.
  *
- * Outputs: `known` with `egress` set, `flood`. Drops: same-port, too-big.
+ * Outputs: `known` with `egress` set; `peer` likewise, with the peer in `info`; `flood`. Drops: same-port, too-big.
  */
 import * as ethernet from '../../wire/ethernet.js';
 import type { Batch } from '../batch.js';
@@ -23,7 +23,7 @@ export class Forward implements Element {
   constructor(
     private readonly context: Context,
     readonly input: Batch,
-    private readonly outputs: { readonly known: Batch; readonly flood: Batch },
+    private readonly outputs: { readonly known: Batch; readonly peer: Batch; readonly flood: Batch },
   ) {}
 
   process(batch: Batch): void {
@@ -43,7 +43,12 @@ export class Forward implements Element {
         context.drop(slot, DROP['too-big']);
       } else {
         pool.egress[slot] = egress;
-        outputs.known.push(slot);
+        if (egress < PEER_EGRESS) {
+          outputs.known.push(slot);
+        } else {
+          pool.info[slot] = egress - PEER_EGRESS;
+          outputs.peer.push(slot);
+        }
       }
     }
   }

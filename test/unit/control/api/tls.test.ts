@@ -18,6 +18,9 @@ import { type HttpAnswer, httpCall, trickle } from '../../../support/http-call.j
 const missing = missingForCertificates();
 if (missing) console.log(`skipped: certificates are made by ${missing}`);
 
+/** Connections that the server does not end, the test does after so long. */
+const GIVE_UP_MS = 20_000;
+
 const routes: Route[] = ['/healthz', '/v1/thing'].map((path) => ({
   method: 'GET',
   path,
@@ -81,7 +84,7 @@ describe.skipIf(missing)('API over TLS', () => {
     for (const files of [expired, foreign, early]) {
       expect(await ask(url, { ...files, ca: ca.ca })).toBe('ECONNRESET');
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(() => bench.logged.length, { timeout: 5000 }).toBe(3);
     expect(bench.logged.map(({ msg, error }) => `${msg}: ${error}`)).toEqual([
       'TLS client refused: CERT_HAS_EXPIRED',
       expect.stringMatching(/^TLS client refused: (UNABLE_TO|SELF_SIGNED)/),
@@ -130,20 +133,21 @@ describe.skipIf(missing)('API over TLS', () => {
     // The head of a record that says it is 16 KiB long, of which an octet comes each half second.
     const record = Buffer.from([22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc]).toString('latin1');
     const [silent, slow, plain] = await Promise.all([
-      trickle(port, '', '', 1000, 20_000),
-      trickle(port, record, '\0', 500, 20_000),
-      trickle(port, 'GET /v1/store HTTP/1.1\r\nhost: x\r\n\r\n', '', 1000, 20_000),
+      trickle(port, '', '', 1000, GIVE_UP_MS),
+      trickle(port, record, '\0', 500, GIVE_UP_MS),
+      trickle(port, 'GET /v1/store HTTP/1.1\r\nhost: x\r\n\r\n', '', 1000, GIVE_UP_MS),
     ]);
     for (const { received, lasted } of [silent, slow]) {
       expect(received).toBe('');
       expect(lasted).toBeGreaterThan(5000);
-      expect(lasted).toBeLessThan(13_000);
+      // The server's clock ticks every four seconds, and later on a busy machine.
+      expect(lasted).toBeLessThan(GIVE_UP_MS - 2000);
     }
     expect(plain.received).not.toContain('revision');
-    expect(plain.lasted).toBeLessThan(2000);
+    expect(plain.lasted).toBeLessThan(5000);
     // Who has shaken hands stays.
     await store.put('a', 1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1);
     expect({ seen, health }).toEqual({ seen: ['a'], health: [] });
     await remote.close();
     await store.close();
@@ -272,8 +276,7 @@ describe.skipIf(missing)('API over TLS', () => {
     const seen: string[] = [];
     await remote.watch({ prefix: '', after: 0, onChange: ({ key }) => seen.push(key) });
     await remote.put('a', 1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(seen).toEqual(['a']);
+    await expect.poll(() => seen, { timeout: 5000 }).toEqual(['a']);
     await remote.close();
     const stranger = await RemoteStore.open({ url, tls: loadCredentials({ ...foreign, ca: ca.ca }) });
     expect(stranger.health).toMatchObject({

@@ -54,17 +54,18 @@ const LENGTH = TO_REMOTE.length - 14;
 describe('Forward, to peers', () => {
   function setUp(snapshot = TUNNEL_SNAPSHOT) {
     const fixture = new TunnelFixture(snapshot);
-    const outputs = { known: fixture.batch(), flood: fixture.batch() };
+    const outputs = { known: fixture.batch(), peer: fixture.batch(), flood: fixture.batch() };
     const element = new Forward(fixture.context, fixture.batch(), outputs);
     return { fixture, element, ...outputs };
   }
 
   it('knows who is behind a peer', () => {
-    const { fixture, element, known } = setUp();
+    const { fixture, element, peer } = setUp();
     const slot = receive(fixture, TO_REMOTE, 2);
     fixture.run(element, slot);
     expect(fixture.pool.egress[slot]).toBe(PEER_EGRESS + 3);
-    expect(fixture.send(known)).toEqual([hex(TO_REMOTE)]);
+    expect(fixture.pool.info[slot]).toBe(3);
+    expect(fixture.send(peer)).toEqual([hex(TO_REMOTE)]);
   });
 
   it('does not send back into the tunnel what came out of it', () => {
@@ -81,14 +82,14 @@ describe('Forward, to peers', () => {
   ])('counts all of %s, since all of it is payload there', (_, frame, more) => {
     const fits = setUp(withMtus(LENGTH + more, 1400));
     fits.fixture.run(fits.element, receive(fits.fixture, frame, 2));
-    expect(fits.known.count).toBe(1);
+    expect(fits.peer.count).toBe(1);
     const small = setUp(withMtus(LENGTH + more - 1, 1400));
     small.fixture.run(small.element, receive(small.fixture, frame, 2));
-    expect([small.known.count, small.fixture.drops('too-big', 2)]).toEqual([0, 1]);
+    expect([small.peer.count, small.fixture.drops('too-big', 2)]).toEqual([0, 1]);
   });
 
   it('compares the segments of a large packet, with their tag', () => {
-    const { fixture, element, known } = setUp(withMtus(80, 1400));
+    const { fixture, element, peer } = setUp(withMtus(80, 1400));
     const frame = new Uint8Array(TAGGED.length + 200);
     frame.set(TAGGED);
     new DataView(frame.buffer).setUint16(20, LENGTH + 200);
@@ -101,7 +102,7 @@ describe('Forward, to peers', () => {
       pool.gsoSize[slot] = size;
       fixture.run(element, slot);
     }
-    expect([known.count, fixture.drops('too-big', 2)]).toEqual([1, 1]);
+    expect([peer.count, fixture.drops('too-big', 2)]).toEqual([1, 1]);
   });
 });
 

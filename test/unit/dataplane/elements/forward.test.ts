@@ -105,7 +105,7 @@ beforeEach(() => {
   fixture = new RouterFixture(SNAPSHOT);
   known = fixture.batch();
   flood = fixture.batch();
-  element = new Forward(fixture.context, fixture.batch(), { known, flood });
+  element = new Forward(fixture.context, fixture.batch(), { known, peer: fixture.batch(), flood });
 });
 
 /** The egress ports of what left through `known`. */
