@@ -130,7 +130,7 @@ export function compile(plan: Plan): Snapshot {
     routes: [
       ...plan.networks.flatMap((network) => networkRoutes(network, plan.node)),
       ...nodeRoutes(plan),
-      ...(cluster && home ? clusterRoutes(cluster, home, plan.node) : []),
+      ...(cluster && home ? networkRoutes(home, plan.node, TUNNEL_ROUTE_TABLE) : []),
     ],
     neighbours: [
       ...ports.flatMap(({ id, mac, addresses, attachment }) =>
@@ -143,7 +143,7 @@ export function compile(plan: Plan): Snapshot {
     ...(cluster &&
       home && {
         tunnel: { port: cluster.tunnel.port, domain: TUNNEL_DOMAIN },
-        peers: cluster.peers.map(({ live: _, ...peer }) => peer),
+        peers: cluster.peers.map((peer) => peerSpec(peer, home)),
       }),
   };
 }
@@ -273,18 +273,6 @@ function tunnelDomain({ mac, vni }: PlannedTunnel, home: PlannedNetwork): Domain
 }
 
 /** What comes from a peer is for the default network or the node, and never goes back into the tunnel. */
-function clusterRoutes(
-  { peers }: PlannedCluster,
-  home: PlannedNetwork,
-  node: PlannedNode | undefined,
-): RouteSpec[] {
-  const tables = [home.routeTable, NODE_ROUTE_TABLE];
-  const toPeers = peers
-    .filter(({ live }) => live)
-    .flatMap(({ id, prefixes }) =>
-      prefixes.flatMap((prefix) =>
-        tables.map((table) => ({ table, prefix, kind: 'peer' as const, peer: id })),
-      ),
-    );
-  return [...networkRoutes(home, node, TUNNEL_ROUTE_TABLE), ...toPeers];
+function peerSpec({ live, ...peer }: PlannedPeer, home: PlannedNetwork): PeerSpec {
+  return live ? { ...peer, routedIn: [home.routeTable, NODE_ROUTE_TABLE] } : peer;
 }

@@ -6,7 +6,7 @@
  */
 import type { Snapshot } from '../dataplane/snapshot.js';
 import { EMPTY_SNAPSHOT } from '../dataplane/snapshot.js';
-import { compileTables, type TablesData } from '../dataplane/tables.js';
+import { TableCompiler, type TablesData } from '../dataplane/tables.js';
 import { compile, type Plan } from './compile.js';
 
 export interface SwapTarget {
@@ -18,6 +18,7 @@ export class Publisher {
   current: Snapshot = EMPTY_SNAPSHOT;
   private running: Promise<void> = Promise.resolve();
   private next: Promise<void> | undefined;
+  private readonly tables = new TableCompiler();
 
   constructor(
     private readonly target: SwapTarget,
@@ -38,7 +39,7 @@ export class Publisher {
 
   private async swap(): Promise<void> {
     const snapshot = compile(this.plan(this.current.generation + 1));
-    await this.target.swap(compileTables(snapshot));
+    await this.target.swap(this.tables.compile(snapshot));
     this.current = snapshot;
   }
 }

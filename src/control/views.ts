@@ -3,7 +3,7 @@
  */
 import { type Counters, CYCLES, PORT_COUNTERS, TOTALS } from '../dataplane/counters.js';
 import { DROP_MEANINGS, DROP_REASONS } from '../dataplane/drop-reasons.js';
-import type { RouteSpec, Snapshot } from '../dataplane/snapshot.js';
+import { type RouteSpec, routesOf, type Snapshot } from '../dataplane/snapshot.js';
 import type { Dataplane } from '../dataplane/worker/handle.js';
 import type {
   DropsAnswer,
@@ -36,7 +36,7 @@ export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork
   tables.set(TUNNEL_ROUTE_TABLE, TUNNEL_NAME);
   // By number: a cluster has more routes than one wants to search peers for.
   const peers = new Map(snapshot.peers?.map((peer) => [peer.id, `node/${peer.name}`]));
-  const routes = snapshot.routes.map(
+  const routes = routesOf(snapshot).map(
     (route): RouteEntry => ({
       network: tables.get(route.table) ?? String(route.table),
       prefix: route.prefix,

@@ -68,8 +68,10 @@ export interface PeerSpec {
   readonly port: number;
   /** MAC address of its VTEP. */
   readonly mac: string;
-  /** Prefixes that it may send from in the routed network: its pod subnets. */
+  /** Prefixes that it may send from in the routed network: its pod subnets, and its own address. */
   readonly prefixes: readonly string[];
+  /** Route tables that lead to its prefixes, as routes of kind `peer` do; none: it is not routed to. */
+  readonly routedIn?: readonly number[];
   /** Largest inner network packet that reaches it whole, bytes. */
   readonly mtu: number;
   /** Address inside the tunnel that probes are sent to; none: it is not probed. */
@@ -99,6 +101,7 @@ export interface Snapshot {
   readonly generation: number;
   readonly ports: readonly PortSpec[];
   readonly domains: readonly DomainSpec[];
+  /** All but those that PeerSpec.routedIn stands for, which are most of a large cluster's: see routesOf. */
   readonly routes: readonly RouteSpec[];
   readonly neighbours: readonly NeighbourSpec[];
   /** Without it there is no other node. */
@@ -107,3 +110,13 @@ export interface Snapshot {
 }
 
 export const EMPTY_SNAPSHOT: Snapshot = { generation: 0, ports: [], domains: [], routes: [], neighbours: [] };
+
+/** Every route of the snapshot, those to peers' prefixes one by one: for people and tests. */
+export function routesOf({ routes, peers = [] }: Snapshot): RouteSpec[] {
+  const toPeers = peers.flatMap(({ id, prefixes, routedIn = [] }) =>
+    prefixes.flatMap((prefix) =>
+      routedIn.map((table) => ({ table, prefix, kind: 'peer' as const, peer: id })),
+    ),
+  );
+  return [...routes, ...toPeers];
+}

@@ -5,9 +5,9 @@
  * `Tables.from` wraps them there without further work, so that a swap between two batches costs nothing that
  * grows with the number of pods or routes.
  */
-import { formatIp, linkLocalOf, parseIp, parseMac } from '../wire/address.js';
+import { formatIp, linkLocalOf, parseCidr, parseIp, parseMac } from '../wire/address.js';
 import { PEER_EGRESS } from './constants.js';
-import { EMPTY_SNAPSHOT, type NeighbourSpec, type RouteSpec, type Snapshot } from './snapshot.js';
+import { EMPTY_SNAPSHOT, type NeighbourSpec, type Snapshot } from './snapshot.js';
 import { buildDomainTable, type DomainTableData } from './tables/domain-table.js';
 import { Fib4, type Fib4Data } from './tables/fib4.js';
 import { Fib6, type Fib6Data } from './tables/fib6.js';
@@ -15,8 +15,9 @@ import { StaticNeighbours, type StaticNeighboursData } from './tables/neighbours
 import { NextHopBuilder, type NextHopData } from './tables/next-hops.js';
 import { buildPeerTable, PeerIndex, type PeerTableData } from './tables/peer-table.js';
 import { buildPortTable, type PortTableData } from './tables/port-table.js';
-import { PrefixCache } from './tables/prefix-cache.js';
+import { parsePrefixes, RouteColumns } from './tables/route-columns.js';
 import { StaticFdb, type StaticFdbData } from './tables/static-fdb.js';
+import { requireInteger } from './tables/table-error.js';
 import { buildVniTable, VniIndex, type VniTableData } from './tables/vni-table.js';
 
 /** Port number of the switch itself, in neighbour entries of gateway addresses. */
@@ -27,6 +28,8 @@ export const SWITCH_PORT = 0xffff;
  * with the inner source address of what a peer has sent.
  */
 export const PEER_SOURCES_TABLE = 4096;
+
+const MOST_TABLE = 0xffff;
 
 /** In `TablesData.tunnel.port`: this node has no tunnel. */
 export const NO_TUNNEL = -1;
@@ -84,38 +87,67 @@ export class Tables {
   }
 }
 
-const prefixes = new PrefixCache();
-
 /** @throws Error naming the entry, where a snapshot holds an address or a number that cannot be. */
 export function compileTables(snapshot: Snapshot): TablesData {
-  const nextHops = new NextHopBuilder();
-  const fib4 = [];
-  const fib6 = [];
-  for (const route of [...snapshot.routes, ...peerSources(snapshot)]) {
-    const { family, words, prefix } = prefixes.parse(route.prefix);
-    const nexthop = nextHops.add(route);
-    if (family === 4) fib4.push({ table: route.table, prefix: words[0], length: prefix, nexthop });
-    else fib6.push({ table: route.table, prefix: words, length: prefix, nexthop });
+  return new TableCompiler().compile(snapshot);
+}
+
+/**
+ * Compiles one snapshot after the other, each to what `compileTables` makes of it. A FIB whose routes are those of the
+ * snapshot before is not built again: a pod that comes or goes changes none in a cluster of a thousand nodes, and
+ * a subnet of one family only that family's.
+ */
+export class TableCompiler {
+  private fib4 = { routes: new RouteColumns(1), data: Fib4.build([]).data };
+  private fib6 = { routes: new RouteColumns(4), data: Fib6.build([]).data };
+
+  /** @throws Error naming the entry, where a snapshot holds an address or a number that cannot be. */
+  compile(snapshot: Snapshot): TablesData {
+    const { v4, v6, nextHops } = columnsOf(snapshot);
+    if (!v4.equals(this.fib4.routes)) this.fib4 = { routes: v4, data: Fib4.of(v4).data };
+    if (!v6.equals(this.fib6.routes)) this.fib6 = { routes: v6, data: Fib6.of(v6).data };
+    const neighbours = allNeighbours(snapshot).map((neighbour) => ({
+      domain: neighbour.domain,
+      port: egressOf(neighbour),
+      ...parseIp(neighbour.address),
+      ...parseMac(neighbour.mac),
+    }));
+    return {
+      generation: snapshot.generation,
+      ports: buildPortTable(snapshot.ports),
+      domains: buildDomainTable(snapshot.domains, snapshot.ports),
+      nextHops,
+      fdb: StaticFdb.build([...portsInDomains(snapshot), ...macsBehindPeers(snapshot)]).data,
+      fib4: this.fib4.data,
+      fib6: this.fib6.data,
+      neighbours: StaticNeighbours.build(neighbours).data,
+      tunnel: snapshot.tunnel ?? { port: NO_TUNNEL, domain: 0 },
+      peers: buildPeerTable(snapshot.peers ?? []),
+      vnis: buildVniTable(snapshot.domains),
+    };
   }
-  const neighbours = allNeighbours(snapshot).map((neighbour) => ({
-    domain: neighbour.domain,
-    port: egressOf(neighbour),
-    ...parseIp(neighbour.address),
-    ...parseMac(neighbour.mac),
-  }));
-  return {
-    generation: snapshot.generation,
-    ports: buildPortTable(snapshot.ports),
-    domains: buildDomainTable(snapshot.domains, snapshot.ports),
-    nextHops: nextHops.build(),
-    fdb: StaticFdb.build([...portsInDomains(snapshot), ...macsBehindPeers(snapshot)]).data,
-    fib4: Fib4.build(fib4).data,
-    fib6: Fib6.build(fib6).data,
-    neighbours: StaticNeighbours.build(neighbours).data,
-    tunnel: snapshot.tunnel ?? { port: NO_TUNNEL, domain: 0 },
-    peers: buildPeerTable(snapshot.peers ?? []),
-    vnis: buildVniTable(snapshot.domains),
-  };
+}
+
+function columnsOf(snapshot: Snapshot): { v4: RouteColumns; v6: RouteColumns; nextHops: NextHopData } {
+  const hops = new NextHopBuilder();
+  const v4 = new RouteColumns(1);
+  const v6 = new RouteColumns(4);
+  for (const route of snapshot.routes) {
+    const { family, words, prefix } = parseCidr(route.prefix);
+    const { table } = route;
+    requireInteger('routing table', table, 0, MOST_TABLE);
+    (family === 4 ? v4 : v6).add(words, prefix, table, hops.add(route));
+  }
+  for (const { id, prefixes, routedIn = [] } of snapshot.peers ?? []) {
+    const parsed = parsePrefixes(prefixes);
+    const hop = hops.addPeer(id);
+    for (const table of [...routedIn, PEER_SOURCES_TABLE]) {
+      requireInteger('routing table', table, 0, MOST_TABLE);
+      v4.addAll(parsed.v4, table, hop);
+      v6.addAll(parsed.v6, table, hop);
+    }
+  }
+  return { v4, v6, nextHops: hops.build() };
 }
 
 function portsInDomains(snapshot: Snapshot): { domain: number; hi: number; lo: number; port: number }[] {
@@ -139,12 +171,6 @@ function macsBehindPeers({
 
 function egressOf(neighbour: NeighbourSpec): number {
   return 'peer' in neighbour ? PEER_EGRESS + neighbour.peer : neighbour.port;
-}
-
-function peerSources({ peers = [] }: Snapshot): RouteSpec[] {
-  return peers.flatMap(({ id, prefixes }) =>
-    prefixes.map((prefix) => ({ table: PEER_SOURCES_TABLE, prefix, kind: 'peer' as const, peer: id })),
-  );
 }
 
 /** What the snapshot lists, and what follows from it: link-local addresses and the switch's own. */

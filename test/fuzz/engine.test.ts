@@ -132,7 +132,7 @@ describe('fuzzing the engine', () => {
       const keep = (found: unknown) => console.log(`kept as ${keepInCorpus(found as FuzzCase)}`);
       const cases = fuzzCases(golden, fc.constantFrom(...FUZZ_PORTS));
       const fuzzed = new FuzzSwitch();
-      fuzz('engine', cases, (one) => expectLaws(fuzzed, one), { budget: 5000, onFound: keep });
+      fuzz('engine', cases, (one) => expectLaws(fuzzed, one), { budget: 4000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );
@@ -145,7 +145,7 @@ describe('fuzzing the engine', () => {
       const cases = fc.tuple(fc.constantFrom(...GUARDED), fuzzCases(golden, fc.constantFrom(...GUARDED)));
       const fuzzed = new FuzzSwitch();
       const check = ([id, one]: [number, FuzzCase]) => expectOwnSources(fuzzed, id, one);
-      fuzz('source guard', cases, check, { budget: 3000, onFound: keep });
+      fuzz('source guard', cases, check, { budget: 2000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );
@@ -156,7 +156,7 @@ describe('fuzzing the engine', () => {
       const keep = (found: unknown) => console.log(`kept as ${keepInCorpus(found as FuzzCase)}`);
       const cases = fuzzCases(fromPeers, fc.constant(FUZZ_TUNNEL));
       const fuzzed = new FuzzSwitch();
-      fuzz('tunnel guard', cases, (one) => expectPeerSources(fuzzed, one), { budget: 3000, onFound: keep });
+      fuzz('tunnel guard', cases, (one) => expectPeerSources(fuzzed, one), { budget: 2000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );

@@ -108,6 +108,11 @@ describe.skipIf(missing).each(CASES)(
         const { status, text } = await ping('a', address);
         expect(status, `node a to ${address}: ${text}`).toBe(0);
       }
+      // Under the addresses of the underlay as well, each seen as itself.
+      for (const node of ['a', 'b', 'c']) {
+        const { status, text } = await ping('web', bench.address(node));
+        expect(status, `web to node ${node}: ${text}`).toBe(0);
+      }
     });
 
     it('sends tunnel packets that tshark has no complaint about', async () => {

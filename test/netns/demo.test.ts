@@ -115,40 +115,38 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(ownInterfaces()).toEqual(interfaces);
   });
 
-  for (const nodes of [1, 2]) {
-    for (const io of ['uring', 'poll']) {
-      const cannot = io === 'uring' && !missing && !probeIoUring().available;
-      const name = `passes every check with --nodes ${nodes} --io ${io}`;
-      it.skipIf(cannot)(name, { timeout: DEADLINE_MS }, async () => {
-        const demo = start('demo', '--json', '--io', io, '--nodes', String(nodes));
-        const answer = await passed(demo);
-        const first = nodes === 1 ? 'switch starts' : 'first node starts';
-        expect(answer.checks.find(({ name }) => name === first)?.detail).toContain(
-          io === 'uring' ? 'io_uring' : 'poll',
-        );
-        expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(nodes === 1 ? 4 : 5);
-      });
-    }
+  for (const [nodes, io] of [
+    [1, 'uring'],
+    [2, 'poll'],
+  ] as const) {
+    const cannot = io === 'uring' && !missing && !probeIoUring().available;
+    const name = `passes every check with --nodes ${nodes} --io ${io}`;
+    it.skipIf(cannot)(name, { timeout: DEADLINE_MS }, async () => {
+      const demo = start('demo', '--json', '--io', io, '--nodes', String(nodes));
+      const answer = await passed(demo);
+      const first = nodes === 1 ? 'switch starts' : 'first node starts';
+      expect(answer.checks.find(({ name }) => name === first)?.detail).toContain(
+        io === 'uring' ? 'io_uring' : 'poll',
+      );
+      expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(nodes === 1 ? 4 : 5);
+    });
   }
 
-  it('passes with three nodes on a bridge', { timeout: DEADLINE_MS }, async () => {
-    const { checks } = await passed(start('demo', '--json', '--nodes', '3'));
-    expect(checks.find(({ name }) => name === 'nodes see each other')?.detail).toMatch(/c: a .* b /);
-  });
-
   it.skipIf(missingPrograms('etcd') !== undefined)(
-    'passes with an etcd for its store [needs etcd]',
+    'passes with three nodes on a bridge, and an etcd for their store [needs etcd]',
     { timeout: DEADLINE_MS },
     async () => {
-      const { checks } = await passed(start('demo', '--json', '--store', 'etcd'));
+      const { checks } = await passed(start('demo', '--json', '--nodes', '3', '--store', 'etcd'));
       expect(checks.find(({ name }) => name === 'underlay')?.detail).toContain('etcd at');
+      expect(checks.find(({ name }) => name === 'nodes see each other')?.detail).toMatch(/c: a .* b /);
     },
   );
 
   it('prints a table with a line for each check, and a summary', { timeout: DEADLINE_MS }, async () => {
-    const demo = start('demo', '--nodes', '1', '--pods', '2');
+    const demo = start('demo', '--nodes', '1', '--pods', '2', '--io', 'poll');
     const { out, err, status } = await ended(demo);
     expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toMatch(/^ {2}✓ switch starts .*poll/m);
     expect(out).toMatch(/^ {2}✓ TCP 64 MiB, IPv6 +\d.* SHA-256 [0-9a-f]{12}… equal$/m);
     expect(out).toMatch(/^All \d+ checks passed in [\d.]+ s\.$/m);
     expect(out).not.toContain('\x1b');
@@ -177,9 +175,7 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
 
   for (const [signal, nodes, moment] of [
     ['SIGINT', 1, 'switch starts'],
-    ['SIGTERM', 1, 'forged packets dropped'],
     ['SIGHUP', 2, 'namespaces'],
-    ['SIGINT', 2, 'first node starts'],
     ['SIGTERM', 2, 'pods attached'],
     ['SIGINT', 2, 'node killed'],
   ] as const) {

@@ -11,30 +11,34 @@ import { runStorm } from './scenario.js';
 import { World } from './world.js';
 
 const FIRST_SEED = Number(process.env.PODWIRE_SIM_SEED ?? 1);
-const SEEDS = Number(process.env.PODWIRE_SIM_SEEDS ?? (process.env.PODWIRE_SIM_SEED === undefined ? 3 : 1));
+const SEEDS = Number(process.env.PODWIRE_SIM_SEEDS ?? (process.env.PODWIRE_SIM_SEED === undefined ? 2 : 1));
 const NODES = Number(process.env.PODWIRE_SIM_NODES ?? 200);
 const LONG = 3_600_000;
 
 describe('a large cluster', () => {
   it(
-    `of ${NODES} nodes converges in bounded time after a change to one`,
+    `of ${NODES} nodes converges in bounded time after changes to some`,
     async () => {
       const world = new World({ seed: FIRST_SEED, nodes: NODES });
       const times: string[] = [];
+      let began = world.now;
       const converge = async (what: string, limit: number, isReached: () => boolean): Promise<void> => {
-        const took = await world.until(what, limit, () => world.now % 5 === 0 && isReached());
-        times.push(`${what}: ${took} ms`);
+        await world.until(what, began + limit - world.now, () => world.now % 5 === 0 && isReached());
+        times.push(`${what}: ${world.now - began} ms`);
       };
       await converge('all join at once', 5000, () => world.now % 50 === 0 && world.isConverged());
+      // All of it at the same time, so that it costs 200 nodes one round of compiling rather than three.
+      began = world.now;
       const [, moved, renumbered, killed] = world.nodes;
       const others = world.nextSubnets();
       const move = moved.moveTo(others);
+      const change = renumbered.changeAddress(world.nextAddress(renumbered.name));
+      killed.kill();
       const isMoved = (): boolean => moved.subnets[0] === others[0] && world.isKnown(moved);
       await converge('a subnet is exchanged', 1000, isMoved);
-      const change = renumbered.changeAddress(world.nextAddress(renumbered.name));
       await converge('an underlay address changes', 2000, () => world.isKnown(renumbered));
-      killed.kill();
       await converge('a node is killed', 4500, () => world.isKnown(killed));
+      began = world.now;
       const added = world.add();
       const isIn = (): boolean => added.subnets.length > 0 && world.isKnown(added) && knowsAll(world, added);
       await converge('a node is added', 2000, isIn);

@@ -6,7 +6,7 @@
  * message for its status. A subnet counts only where the store's owner record names the node that announces
  * it, so a node cannot draw another's traffic to itself by claiming its subnet.
  */
-import { familyOf, firstHost } from '../cidr.js';
+import { familyOf, firstHost, hostPrefix } from '../cidr.js';
 import type { PlannedPeer } from '../compile.js';
 import { VXLAN_PORT } from '../model/node.js';
 import type { PeerIds } from './peer-ids.js';
@@ -57,8 +57,9 @@ export function findPeers(sources: PeerSources, ids: PeerIds): PeersFound {
 /** Who wins where two nodes have one underlay address: one with a daemon, then the older, then by name. */
 function byPrecedence(a: PublishedNode, b: PublishedNode): number {
   if (a.managed !== b.managed) return a.managed === 'daemon' ? -1 : 1;
-  const [left, right] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.name}`);
-  return left < right ? -1 : 1;
+  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  if (left !== right) return left < right ? -1 : 1;
+  return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
 function problemOf(
@@ -78,9 +79,10 @@ function problemOf(
 function ownedSubnets(
   { metadata: { name }, spec: { podCIDRs } }: PublishedNode,
   ownerOf: PeerSources['ownerOf'],
-): { owned: string[]; message?: string } {
+): { owned: readonly string[]; message?: string } {
+  // The record's own list, not a copy: what is known of a list is kept for as long as the list is (route-columns.ts).
+  if (podCIDRs.every((cidr) => ownerOf(cidr) === name)) return { owned: podCIDRs };
   const owned = podCIDRs.filter((cidr) => ownerOf(cidr) === name);
-  if (owned.length === podCIDRs.length) return { owned };
   const strange = podCIDRs
     .filter((cidr) => !owned.includes(cidr))
     .map((cidr) => {
@@ -104,7 +106,8 @@ function peerOf(
     address,
     port: node.spec.underlay?.port ?? VXLAN_PORT,
     mac: node.spec.vtepMAC ?? '',
-    prefixes,
+    // Its underlay address is the node itself: pods reach it there, too, and it answers under that address.
+    prefixes: prefixes.length > 0 ? [...prefixes, hostPrefix(address)] : prefixes,
     mtu: innerMtu(address),
     ...(probed !== undefined && { probe: firstHost(probed) }),
     live: isLive(id),

@@ -10,8 +10,9 @@
  * 11 ns for 10,000 mixed prefixes; for a million, 8 ns for destinations that recur and 30 for random ones. 4
  * to 40 bytes a route.
  */
-import { buildPrefixTrees, type Family } from './prefix-tree.js';
+import { buildPrefixTrees, requireRoute } from './prefix-tree.js';
 import { descend, type RangeTreeData } from './range-tree.js';
+import { RouteColumns } from './route-columns.js';
 
 export interface Route4 {
   /** Routing table, 0..65535. */
@@ -26,12 +27,9 @@ export interface Route4 {
 
 export type Fib4Data = RangeTreeData;
 
-const FAMILY: Family<Route4> = {
-  words: 1,
-  word: (route) => route.prefix,
-  describe: ({ prefix: p, length, table }) =>
-    `${p >>> 24}.${(p >>> 16) & 255}.${(p >>> 8) & 255}.${p & 255}/${length} in table ${table}`,
-};
+function describe([p]: readonly number[]): string {
+  return `${p >>> 24}.${(p >>> 16) & 255}.${(p >>> 8) & 255}.${p & 255}`;
+}
 
 export class Fib4 {
   private readonly roots: Int32Array;
@@ -47,7 +45,18 @@ export class Fib4 {
    * with host bits. The order of the routes does not matter.
    */
   static build(routes: readonly Route4[]): Fib4 {
-    return new Fib4(buildPrefixTrees(routes, FAMILY));
+    const columns = new RouteColumns(1, routes.length);
+    for (const route of routes) {
+      const words = [route.prefix];
+      requireRoute(route, words, 1);
+      columns.add(words, route.length, route.table, route.nexthop);
+    }
+    return Fib4.of(columns);
+  }
+
+  /** The same for routes in columns of one word. */
+  static of(routes: RouteColumns): Fib4 {
+    return new Fib4(buildPrefixTrees(routes, describe));
   }
 
   /** Wraps what `build` made, here or in another thread. */

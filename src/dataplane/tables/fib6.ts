@@ -15,8 +15,9 @@
  * prefix lengths with a hash table for each, pays a hash of up to four words and a cache miss for each of its
  * probes, three or four for the lengths in use, and would need a seed to be safe from crafted prefixes.
  */
-import { buildPrefixTrees, type Family } from './prefix-tree.js';
+import { buildPrefixTrees, requireRoute } from './prefix-tree.js';
 import { ADVANCE, descend, type RangeTreeData } from './range-tree.js';
+import { RouteColumns } from './route-columns.js';
 
 export interface Route6 {
   /** Routing table, 0..65535. */
@@ -31,14 +32,10 @@ export interface Route6 {
 
 export type Fib6Data = RangeTreeData;
 
-const FAMILY: Family<Route6> = {
-  words: 4,
-  word: (route, index) => route.prefix[index],
-  describe: ({ prefix, length, table }) => {
-    const groups = Array.from(prefix).flatMap((word) => [word >>> 16, word & 0xffff]);
-    return `${groups.map((group) => group.toString(16)).join(':')}/${length} in table ${table}`;
-  },
-};
+function describe(words: readonly number[]): string {
+  const groups = words.flatMap((word) => [word >>> 16, word & 0xffff]);
+  return groups.map((group) => group.toString(16)).join(':');
+}
 
 export class Fib6 {
   private readonly roots: Int32Array;
@@ -54,7 +51,17 @@ export class Fib6 {
    * with host bits. The order of the routes does not matter.
    */
   static build(routes: readonly Route6[]): Fib6 {
-    return new Fib6(buildPrefixTrees(routes, FAMILY));
+    const columns = new RouteColumns(4, routes.length);
+    for (const route of routes) {
+      requireRoute(route, route.prefix, 4);
+      columns.add(route.prefix, route.length, route.table, route.nexthop);
+    }
+    return Fib6.of(columns);
+  }
+
+  /** The same for routes in columns of four words. */
+  static of(routes: RouteColumns): Fib6 {
+    return new Fib6(buildPrefixTrees(routes, describe));
   }
 
   /** Wraps what `build` made, here or in another thread. */

@@ -35,13 +35,12 @@ export class NextHopBuilder {
   private readonly hops: { kind: number; target: number; gateway: ArrayLike<number> }[] = [];
 
   add(route: RouteSpec): number {
-    if (route.kind !== 'peer') return this.find(route);
-    let index = this.ofPeers[route.peer];
-    if (index === undefined) {
-      index = this.find(route);
-      this.ofPeers[route.peer] = index;
-    }
-    return index;
+    return route.kind === 'peer' ? this.addPeer(route.peer) : this.find(describe(route));
+  }
+
+  addPeer(peer: number): number {
+    this.ofPeers[peer] ??= this.find({ kind: NEXT_HOP.PEER, target: peer, gateway: [] });
+    return this.ofPeers[peer];
   }
 
   build(): NextHopData {
@@ -54,8 +53,7 @@ export class NextHopBuilder {
     };
   }
 
-  private find(route: RouteSpec): number {
-    const hop = describe(route);
+  private find(hop: { kind: number; target: number; gateway: ArrayLike<number> }): number {
     const key = `${hop.kind} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
     const known = this.indices.get(key);
     if (known !== undefined) return known;

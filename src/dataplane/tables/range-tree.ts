@@ -157,14 +157,16 @@ export class RangeTreeBuilder {
     this.nodes[at + 1] = first;
     this.nodes[at + 2] = answers[from];
     this.nodes[at + 3] = answers[to - 1];
+    const span = 2 ** shift;
     let begin = from;
     for (let i = 0; i < entries; i++) {
-      const low = (first + i) * 2 ** shift;
-      const high = low + 2 ** shift - 1;
+      const low = (first + i) * span;
+      const high = low + span - 1;
       while (begin + 1 < to && starts[begin + 1] <= low) begin += 1;
       let end = begin + 1;
       while (end < to && starts[end] <= high) end += 1;
-      const slot = this.node({ list, from: begin, to: end, low, high });
+      const slot =
+        end === begin + 1 ? answers[begin] : this.node({ list, from: begin, to: end, low, high });
       this.nodes[at + HEADER + i] = slot;
       begin = end - 1;
     }

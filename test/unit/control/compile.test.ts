@@ -8,6 +8,7 @@ import {
   type PlannedPeer,
   type PlannedPort,
 } from '../../../src/control/compile.js';
+import { routesOf } from '../../../src/dataplane/snapshot.js';
 import { compileTables } from '../../../src/dataplane/tables.js';
 
 const HOME: PlannedNetwork = {
@@ -37,7 +38,7 @@ function plan(networks: PlannedNetwork[], pods: PlannedPort[], more: Partial<Pla
   return { generation: 7, networks: [HOME, ...networks], node: NODE, pods, ...more };
 }
 
-function routesOf(table: number, snapshot: ReturnType<typeof compile>): string[] {
+function routesIn(table: number, snapshot: ReturnType<typeof compile>): string[] {
   return snapshot.routes
     .filter((route) => route.table === table)
     .map((route) => {
@@ -88,7 +89,7 @@ describe('compile', () => {
       { domain: 0, address: '10.244.0.3', mac: '02:70:00:00:01:01', port: 1 },
       { domain: 0, address: 'fd00::3', mac: '02:70:00:00:01:01', port: 1 },
     ]);
-    expect(routesOf(1, snapshot)).toEqual([
+    expect(routesIn(1, snapshot)).toEqual([
       '10.244.0.0/24 connected 0',
       '10.244.0.1/32 local',
       '10.244.0.2/32 port 0',
@@ -120,7 +121,7 @@ describe('compile', () => {
     };
     const pods = [pod(1, 'backend', ['10.81.0.9'], { domain: 1 }), pod(2, 'closed', ['10.90.0.1'])];
     const snapshot = compile(plan([backend, closed], pods));
-    expect(routesOf(2, snapshot)).toEqual([
+    expect(routesIn(2, snapshot)).toEqual([
       '10.244.0.2/32 port 0',
       '10.80.0.0/24 connected 1',
       '10.80.0.1/32 local',
@@ -129,8 +130,8 @@ describe('compile', () => {
       '192.0.2.7/32 port 0',
       'fd00::2/128 port 0',
     ]);
-    expect(routesOf(3, snapshot)).toEqual([]);
-    expect(routesOf(0, snapshot)).toEqual([
+    expect(routesIn(3, snapshot)).toEqual([]);
+    expect(routesIn(0, snapshot)).toEqual([
       '10.244.0.0/24 connected 0',
       '10.244.0.1/32 local',
       '10.80.0.0/24 connected 1',
@@ -246,7 +247,7 @@ describe('compile with other nodes', () => {
     const snapshot = compile(
       plan([other], [], { cluster: { tunnel, peers: [peer(2, true), peer(3, false)] } }),
     );
-    const toPeers = snapshot.routes.filter(({ kind }) => kind === 'peer');
+    const toPeers = routesOf(snapshot).filter(({ kind }) => kind === 'peer');
     expect(toPeers.map(({ table, prefix }) => `${table} ${prefix}`)).toEqual([
       '1 10.0.2.0/24',
       '0 10.0.2.0/24',
@@ -271,6 +272,6 @@ describe('compile with other nodes', () => {
     const begun = performance.now();
     const snapshot = compile(plan([], [], { cluster: { tunnel, peers } }));
     expect(performance.now() - begun).toBeLessThan(250);
-    expect(snapshot.routes.filter(({ kind }) => kind === 'peer')).toHaveLength(4000);
+    expect(routesOf(snapshot).filter(({ kind }) => kind === 'peer')).toHaveLength(4000);
   });
 });

@@ -34,7 +34,7 @@ async function workload(golden: string, packets: number, leak = false): Promise<
 }
 
 function run(work: Workload): Result {
-  const args = ['--expose-gc', script];
+  const args = ['--expose-gc', '--no-concurrent-recompilation', script];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, {
     input: JSON.stringify(work),
     encoding: 'utf8',

@@ -48,7 +48,7 @@ describe('findPeers', () => {
         address: '192.168.77.2',
         port: 4789,
         mac: '02:72:00:00:00:02',
-        prefixes: ['10.244.2.0/24', 'fd00:10:244:2::/64'],
+        prefixes: ['10.244.2.0/24', 'fd00:10:244:2::/64', '192.168.77.2/32'],
         mtu: 1450,
         probe: '10.244.2.1',
         live: true,
@@ -83,7 +83,7 @@ describe('findPeers', () => {
       ['fd00:10:244:2::/64', 'k9'],
     ]);
     const { peers, messages } = found([node('k2', 2), node('k3', 3)], { ownerOf: (cidr) => owner.get(cidr) });
-    expect(peers.map(({ prefixes }) => prefixes)).toEqual([['10.244.2.0/24'], []]);
+    expect(peers.map(({ prefixes }) => prefixes)).toEqual([['10.244.2.0/24', '192.168.77.2/32'], []]);
     expect(peers[1]).not.toHaveProperty('probe');
     expect(messages).toEqual({
       k2: 'announces fd00:10:244:2::/64, which belongs to node k9: no route is made for it',
