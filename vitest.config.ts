@@ -1,16 +1,53 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+// Twice as many files at a time as there are cores: most of what takes long waits for kernels, daemons and timers.
+const maxWorkers = Math.min(8, 2 * availableParallelism());
+
+/** Files that take longest, so that none of them is left over at the end. */
+const LONGEST = [
+  'netns/demo',
+  'netns/cluster-kernel',
+  'sim/cluster',
+  'netns/cluster',
+  'netns/faults-daemon',
+  'netns/tunnel-conformance',
+  'netns/cluster-faults',
+  'netns/cluster-etcd',
+  'unit/control/store/etcd-faults',
+  'unit/control/store/remote-faults',
+].map((name) => `/test/${name}.test.ts`);
+
+/** The longest first; then what computes and what waits by turns. */
+class ByTurns extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => LONGEST.findIndex((name) => moduleId.endsWith(name));
+    const longest = files.filter((file) => place(file) >= 0).sort((a, b) => place(a) - place(b));
+    const others = await super.sort(files.filter((file) => place(file) < 0));
+    const [waiting, computing] = ['netns', 'unit'].map((name) =>
+      others.filter(({ project }) => project.name === name),
+    );
+    const turns = Array.from({ length: Math.max(waiting.length, computing.length) }, (_, index) => index);
+    return [
+      ...longest,
+      ...turns.flatMap((turn) => [...waiting.slice(turn, turn + 1), ...computing.slice(turn, turn + 1)]),
+    ];
+  }
+}
 
 // unit: everything that runs from the sources in one process. netns: the built program in network namespaces,
-// with real devices and real programs; few at a time, since they share the machine's cores.
+// with real devices and real programs.
 export default defineConfig({
   test: {
+    sequence: { sequencer: ByTurns },
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/{unit,golden,conformance,sim,fuzz}/**/*.test.ts'],
           testTimeout: 20_000,
-          maxWorkers: 2,
+          maxWorkers,
         },
       },
       {
@@ -19,7 +56,7 @@ export default defineConfig({
           include: ['test/netns/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers,
         },
       },
     ],
