@@ -86,7 +86,10 @@ describe.skipIf(missing).each(CASES)(
       await Promise.all(pings);
     });
 
-    it.each(PAIRS)('%s sends 4 MiB to %s over TCP, both families', async (from, to) => {
+    // Every way once; the first case has all of them.
+    const once = PAIRS.filter(([from, to]) => PODS[(PODS.indexOf(from) + 1) % PODS.length] === to);
+    const ways = io === 'uring' && family === 4 ? PAIRS : once;
+    it.each(ways)('%s sends 4 MiB to %s over TCP, both families', async (from, to) => {
       for (const address of addresses[to]) {
         const { sent, arrived } = await transfer(bench.name(from), bench.name(to), address, 4 << 20);
         expect(sent).toMatch(/^4194304 [0-9a-f]{64}$/);

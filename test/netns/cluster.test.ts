@@ -17,6 +17,11 @@ const K3: Node = {
   },
 };
 
+/** Of the subnets of a node, and of its underlay address, as `peerRoutes` has them. */
+function routesTo({ name, address }: ClusterNode, ...subnets: string[]): string[] {
+  return [...subnets, `${address}/32`].map((prefix) => `${prefix} node/${name}`).sort();
+}
+
 describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` : ''}`, () => {
   let cluster: TestCluster;
   let k1: ClusterNode;
@@ -36,7 +41,7 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     await k2.start(cluster.joining(k1));
     expect(await k1.sees('k2')).toBe(true);
     expect(await k2.sees('k1')).toBe(true);
-    expect(await k2.peerRoutes()).toEqual(['10.244.0.0/24 node/k1', 'fd00:10:244::/64 node/k1']);
+    expect(await k2.peerRoutes()).toEqual(routesTo(k1, '10.244.0.0/24', 'fd00:10:244::/64'));
     expect(await k1.status()).toMatchObject({
       podCIDRs: ['10.244.0.0/24', 'fd00:10:244::/64'],
       peers: [{ name: 'k2', address: '192.168.77.2', state: 'up' }],
@@ -50,7 +55,7 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     for (const address of db.ips) expect(await k1.bench.ping('web', address)).toBe(true);
     for (const address of web.ips) expect(await k2.bench.ping('db', address)).toBe(true);
     expect(await k1.bench.ping('host', db.ips[0])).toBe(true);
-    expect(await k1.bench.ping('web', '10.244.1.2')).toBe(true);
+    for (const address of ['10.244.1.2', k2.address]) expect(await k1.bench.ping('web', address)).toBe(true);
     expect(await k2.nodes()).toMatchObject([
       { metadata: { name: 'k1' }, status: { state: 'up', mtu: 1450, managed: 'daemon' } },
       { metadata: { name: 'k2' }, status: { state: 'self' } },
@@ -122,7 +127,7 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
   it('claims what a node is told to have', async () => {
     await k2.start([...cluster.joining(k1), '--pod-cidr', '10.244.77.0/24']);
     expect(await k1.sees('k2')).toBe(true);
-    expect(await k1.peerRoutes()).toEqual(['10.244.77.0/24 node/k2']);
+    expect(await k1.peerRoutes()).toEqual(routesTo(k2, '10.244.77.0/24'));
   });
 
   it('takes nodes applied by hand, and lets none of their subnets be another’s', async () => {
@@ -167,7 +172,7 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     const message =
       'announces 10.244.1.0/24, which belongs to node k2 and 10.244.50.0/24, which nobody owns: no route is made for it';
     expect(await until(async () => (await k1.node('rogue'))?.status?.message === message)).toBe(true);
-    expect(await k1.peerRoutes()).toEqual(['10.244.1.0/24 node/k2', 'fd00:10:244:1::/64 node/k2']);
+    expect(await k1.peerRoutes()).toEqual(routesTo(k2, '10.244.1.0/24', 'fd00:10:244:1::/64'));
     const broken = `/v1/store/entries/${encodeURIComponent('cluster/nodes/broken')}`;
     expect((await k1.bench.call('PUT', broken, { value: { spec: 'none' } })).status).toBe(200);
     expect(await until(() => k1.bench.logged('node not used as it asks').length === 2)).toBe(true);

@@ -86,12 +86,15 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     const before = interfaces(bench);
     const server = spawnIn(bench.name('b'), 'iperf3', '-s', '-1', '--forceflush');
     await once(server.stdout!, 'data');
-    const client = spawnIn(bench.name('a'), 'iperf3', '-c', '10.244.0.4', '-t4', '-i0.5', '-J');
+    // So long that TCP, which waits twice as long each time, tries again after a daemon that was slow to start.
+    const client = spawnIn(bench.name('a'), 'iperf3', '-c', '10.244.0.4', '-b500M', '-t6', '-i0.5', '-J');
     let report = '';
     client.stdout?.on('data', (chunk: Buffer) => {
       report += chunk.toString();
     });
-    await sleep(700);
+    const arrived = () =>
+      Number(bench.ip('b', '-j', '-s', 'link', 'show', 'eth0').match(/"rx":{"bytes":(\d+)/)?.[1]);
+    expect(await until(() => arrived() > 4e6)).toBe(true);
     await bench.end(first, 'SIGKILL');
     const second = await bench.start(['--io', io]);
     await once(client, 'close');
