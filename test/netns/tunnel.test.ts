@@ -33,6 +33,11 @@ const SOL_UDP = 17;
 
 const HEADERS = { 4: 28, 6: 48 };
 
+/** Usable at once: without `nodad` an IPv6 address waits for the kernel's own thread, on a busy machine too long. */
+function addAddress(namespace: string, family: 4 | 6, address: string): void {
+  run('ip', '-n', namespace, 'addr', 'add', address, 'dev', 'eth0', ...(family === 6 ? ['nodad'] : []));
+}
+
 describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () => {
   let pair: VethPair;
   let directory: string;
@@ -205,7 +210,7 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       session.expectSlots(0);
 
       const length = family === 4 ? 24 : 64;
-      run('ip', '-n', pair.far, 'addr', 'add', `${remote}/${length}`, 'dev', 'eth0');
+      addAddress(pair.far, family, `${remote}/${length}`);
       const neighbour = ['lladdr', '02:00:00:00:98:02', 'dev', 'eth0', 'nud', 'permanent'];
       const receiver = new PlainUdp(pair.far, remote, harness.remotePort, NEAR[family], TUNNEL_PORT);
       onTestFinished(() => {
@@ -222,16 +227,15 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
     it('drops while its address is away, and goes on as before when it is back', () => {
       const { harness, session } = open({ kind, family });
       const length = family === 4 ? 24 : 64;
-      const address = (verb: string): string =>
-        run('ip', '-n', pair.near, 'addr', verb, `${NEAR[family]}/${length}`, 'dev', 'eth0');
-      address('del');
+      const add = () => addAddress(pair.near, family, `${NEAR[family]}/${length}`);
+      run('ip', '-n', pair.near, 'addr', 'del', `${NEAR[family]}/${length}`, 'dev', 'eth0');
       onTestFinished(() => {
-        if (!run('ip', '-n', pair.near, 'addr').includes(`${NEAR[family]}/`)) address('add');
+        if (!run('ip', '-n', pair.near, 'addr').includes(`${NEAR[family]}/`)) add();
       });
       session.send([session.slotWith(numbered(1)), bundle(session, 5, 100).slot]);
       expect(session.counts()).toEqual({ sent: 0, bytes: 0, dropped: 2 });
       session.expectSlots(0);
-      address('add');
+      add();
       const { datagrams, slot } = bundle(session, 5, 100);
       session.send([slot]);
       expect(hexOf(harness.sent().map(({ bytes }) => bytes))).toEqual(hexOf(datagrams));
