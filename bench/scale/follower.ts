@@ -10,7 +10,7 @@ import { ClusterView } from '../../src/control/cluster/view.js';
 import { compile, type Plan, type PlannedPeer } from '../../src/control/compile.js';
 import { DEFAULT_NETWORK } from '../../src/control/model/network.js';
 import type { Store } from '../../src/control/store/store.js';
-import { compileTables } from '../../src/dataplane/tables.js';
+import { TableCompiler } from '../../src/dataplane/tables.js';
 import { Dataplane } from '../../src/dataplane/worker/handle.js';
 
 const ADDRESS = '192.168.255.1';
@@ -37,7 +37,8 @@ export class RouteFollower {
   });
   private generation = 0;
   private routes = 0;
-  private prefixes: ReadonlySet<string> = new Set();
+  private inForceNow: readonly PlannedPeer[] = [];
+  private readonly tables = new TableCompiler();
   private waiting: { isReached: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
 
   private constructor(
@@ -56,9 +57,11 @@ export class RouteFollower {
     await reached;
   }
 
-  /** Resolves when the data plane has a route to this prefix. */
-  inForce(prefix: string): Promise<void> {
-    return this.reached(() => this.prefixes.has(prefix));
+  /** Resolves when the data plane has a route to this prefix of that node. */
+  inForce(node: string, prefix: string): Promise<void> {
+    return this.reached(() =>
+      this.inForceNow.some(({ name, prefixes }) => name === node && prefixes.includes(prefix)),
+    );
   }
 
   async stop(): Promise<void> {
@@ -90,7 +93,7 @@ export class RouteFollower {
     };
     const peers = lap(this.peers());
     const snapshot = lap(compile(this.plan(peers)));
-    const tables = lap(compileTables(snapshot));
+    const tables = lap(this.tables.compile(snapshot));
     lap(await this.dataplane.swap(tables));
     const [find, plan, build, post] = times.slice(1).map((time, index) => time - times[index]);
     this.steps = {
@@ -99,8 +102,8 @@ export class RouteFollower {
       'building tables': build,
       'swapping them in': post,
     };
-    this.prefixes = new Set(peers.flatMap(({ prefixes }) => prefixes));
-    this.routes = this.prefixes.size;
+    this.inForceNow = peers;
+    this.routes = peers.reduce((sum, { prefixes }) => sum + prefixes.length, 0);
   }
 
   private peers(): readonly PlannedPeer[] {

@@ -39,12 +39,12 @@ export async function scaleRoutes({ rounds }: RunOptions, progress: Progress): P
 async function populate(store: EmbeddedStore, progress: Progress): Promise<void> {
   for (let node = 0; node < NODES; node++) {
     progress.say(`${SCALE_ROUTES}: writing node ${node + 1} of ${NODES}`);
-    // One more than is announced: its announcement is what is measured.
-    const cidrs = Array.from({ length: SUBNETS_EACH + 1 }, (_, index) => subnetOf(node, index));
+    // One more of each family than is announced: the announcement of one is what is measured.
+    const cidrs = Array.from({ length: SUBNETS_EACH + 2 }, (_, index) => subnetOf(node, index));
     await Promise.all(
       cidrs.map((cidr) => store.put(`cluster/subnets/${cidr}`, ownerRecord(nameOf(node), cidr))),
     );
-    await announce(store, node, SUBNETS_EACH);
+    await announce(store, node, announced(node));
   }
 }
 
@@ -63,8 +63,10 @@ async function measure(store: EmbeddedStore, samples: number, progress: Progress
       progress.say(`${SCALE_ROUTES}: change ${sample + 1} of ${samples}`);
       await new Promise((resolve) => setTimeout(resolve, REST));
       const start = performance.now();
-      const inForce = follower.inForce(subnetOf(sample, SUBNETS_EACH));
-      await announce(store, sample, SUBNETS_EACH + 1);
+      // By turns IPv4 and IPv6: only the FIB of that family is built again.
+      const more = subnetOf(sample, SUBNETS_EACH + (sample % 2));
+      const inForce = follower.inForce(nameOf(sample), more);
+      await announce(store, sample, [...announced(sample), more]);
       await inForce;
       took.push(performance.now() - start);
       for (const [step, ms] of Object.entries(follower.steps)) steps[step] = [...(steps[step] ?? []), ms];
@@ -104,6 +106,10 @@ function nameOf(node: number): string {
   return `node${String(node).padStart(4, '0')}`;
 }
 
+function announced(node: number): string[] {
+  return Array.from({ length: SUBNETS_EACH }, (_, index) => subnetOf(node, index));
+}
+
 /** By turns a /24 of IPv4 and a /64 of IPv6. */
 function subnetOf(node: number, index: number): string {
   if (index % 2 === 1) return `fd00:10:${(node + 1).toString(16)}:${index.toString(16)}::/64`;
@@ -115,13 +121,13 @@ function ownerRecord(node: string, cidr: string): Json {
   return { cidr, node, uid: node, state: 'held', since: '2020-01-01T00:00:00.000Z' };
 }
 
-async function announce(store: EmbeddedStore, node: number, count: number): Promise<void> {
+async function announce(store: EmbeddedStore, node: number, podCIDRs: string[]): Promise<void> {
   const name = nameOf(node);
   const hex = node.toString(16).padStart(4, '0');
   await store.put(`cluster/nodes/${name}`, {
     metadata: { name, uid: name, creationTimestamp: '2020-01-01T00:00:00.000Z' },
     spec: {
-      podCIDRs: Array.from({ length: count }, (_, index) => subnetOf(node, index)),
+      podCIDRs,
       underlay: { address: `192.168.${node >> 8}.${node & 255}`, port: 4789 },
       vtepMAC: `02:72:00:00:${hex.slice(0, 2)}:${hex.slice(2)}`,
     },

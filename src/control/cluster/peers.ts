@@ -80,7 +80,6 @@ function ownedSubnets(
   { metadata: { name }, spec: { podCIDRs } }: PublishedNode,
   ownerOf: PeerSources['ownerOf'],
 ): { owned: readonly string[]; message?: string } {
-  // The record's own list, not a copy: what is known of a list is kept for as long as the list is (route-columns.ts).
   if (podCIDRs.every((cidr) => ownerOf(cidr) === name)) return { owned: podCIDRs };
   const owned = podCIDRs.filter((cidr) => ownerOf(cidr) === name);
   const strange = podCIDRs
@@ -107,11 +106,28 @@ function peerOf(
     port: node.spec.underlay?.port ?? VXLAN_PORT,
     mac: node.spec.vtepMAC ?? '',
     // Its underlay address is the node itself: pods reach it there, too, and it answers under that address.
-    prefixes: prefixes.length > 0 ? [...prefixes, hostPrefix(address)] : prefixes,
+    prefixes: prefixes.length > 0 ? withHost(prefixes, address) : prefixes,
     mtu: innerMtu(address),
     ...(probed !== undefined && { probe: firstHost(probed) }),
     live: isLive(id),
   };
+}
+
+const withHosts = new WeakMap<
+  readonly string[],
+  { readonly address: string; readonly all: readonly string[] }
+>();
+
+/**
+ * The same list each time for the same list of a record: what the data plane knows of a list of prefixes is kept for as
+ * long as that list is (route-columns.ts).
+ */
+function withHost(prefixes: readonly string[], address: string): readonly string[] {
+  const known = withHosts.get(prefixes);
+  if (known?.address === address) return known.all;
+  const all = [...prefixes, hostPrefix(address)];
+  withHosts.set(prefixes, { address, all });
+  return all;
 }
 
 function addressOf({ spec }: PublishedNode): string {

@@ -165,8 +165,7 @@ export class RangeTreeBuilder {
       while (begin + 1 < to && starts[begin + 1] <= low) begin += 1;
       let end = begin + 1;
       while (end < to && starts[end] <= high) end += 1;
-      const slot =
-        end === begin + 1 ? answers[begin] : this.node({ list, from: begin, to: end, low, high });
+      const slot = end === begin + 1 ? answers[begin] : this.node({ list, from: begin, to: end, low, high });
       this.nodes[at + HEADER + i] = slot;
       begin = end - 1;
     }

@@ -39,6 +39,18 @@ function found(nodes: PublishedNode[], more: Partial<PeerSources> = {}) {
 }
 
 describe('findPeers', () => {
+  it('gives the same list of prefixes for a record that is the same, and another for another address', () => {
+    const nodes = [node('k2', 2), node('k3', 3)];
+    const [before, after] = [found(nodes).peers, found([...nodes].reverse()).peers];
+    for (const { name, prefixes } of after) {
+      expect(prefixes).toBe(before.find((peer) => peer.name === name)?.prefixes);
+    }
+    const underlay = { address: '192.168.77.9', port: 4789 };
+    const [moved] = found([{ ...nodes[0], spec: { ...nodes[0].spec, underlay } }]).peers;
+    expect(moved.prefixes).toEqual([...nodes[0].spec.podCIDRs, '192.168.77.9/32']);
+    expect(found(nodes).peers[0].prefixes).toEqual(before[0].prefixes);
+  });
+
   it('makes a peer of every node but this one', () => {
     const { peers, messages } = found([node('k1', 1), node('k2', 2)]);
     expect(peers).toEqual([
