@@ -3,9 +3,13 @@
  * on the heap for each would be several megabytes.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { expect, it } from 'vitest';
 import { KIND } from '../../../src/dataplane/pool.js';
 import { ProberFixture, peer, peer6 } from './prober-fixture.js';
+
+// Code is compiled in place, not by another thread, which on a busy machine is late: until then numbers are boxed.
+setFlagsFromString('--no-concurrent-recompilation');
 
 const PEERS = 400;
 /** What the measurement itself may leave. */
