@@ -11,6 +11,7 @@ import { MemoryAddress } from '../../../src/linux/memory.js';
 import { MemoryIo, PollEvents, PollSet } from '../../../src/linux/poll.js';
 import { MessageIo, MessageTable } from '../../../src/linux/udp-message.js';
 import { closeTunnelSockets, openTunnelSockets } from '../../../src/linux/udp-socket.js';
+import { formatIpv4 } from '../../../src/wire/address.js';
 
 // Code is compiled in place, not by another thread, which on a busy machine is late: until then numbers are boxed.
 setFlagsFromString('--no-concurrent-recompilation');
@@ -35,7 +36,8 @@ const { buffer } = new WebAssembly.Memory({ initial: 16, maximum: 16, shared: tr
 const memory = new MemoryAddress(buffer);
 
 /** A loopback address of this process's own: another run of the tests may go on beside it. */
-const OWN = `127.${process.pid & 127}.${(process.pid >> 7) & 255}.1`;
+const OWN_WORD = 0x7f00_0001 | ((process.pid & 0x7fff) << 8);
+const OWN = formatIpv4(OWN_WORD);
 
 describe('allocation', () => {
   it('sees a loop that boxes one number a call', () => {
@@ -85,7 +87,7 @@ describe('allocation', () => {
         const offset = (i & 0xff) * 64;
         // A signed address and a high port: numbers that would be boxed, if any were.
         io.message.aimToSend(0, offset, 40, 20);
-        io.message.toIpv4(0, i % 64 === 0 ? 0x7f00_0001 : -1, sockets.udpPort);
+        io.message.toIpv4(0, i % 64 === 0 ? OWN_WORD : -1, sockets.udpPort);
         const done = io.send(sockets.sendFds[0]);
         if (io.receive(sockets.receiveFd, offset, 64) > 0) received++;
         io.message.readRemote(0, remote, 0);
@@ -113,7 +115,7 @@ describe('allocation', () => {
       const count = collections((i) => {
         const offset = (i & 0xff) * 64;
         sends.aimToSend(0, offset, 40, 0);
-        sends.toIpv4(0, i % 64 === 0 ? 0x7f00_0001 : -1, sockets.udpPort);
+        sends.toIpv4(0, i % 64 === 0 ? OWN_WORD : -1, sockets.udpPort);
         reads.aimToReceive(0, offset, 64);
         ring.sq.sendmsgNoWait(1, sends.low(0), sends.high(0), i);
         ring.sq.recvmsgNoWait(0, reads.low(0), reads.high(0), i);
