@@ -40,12 +40,13 @@ const OWN_WORD = 0x7f00_0001 | ((process.pid & 0x7fff) << 8);
 const OWN = formatIpv4(OWN_WORD);
 
 describe('allocation', () => {
-  it('sees a loop that boxes one number a call', () => {
+  it('sees a loop that boxes two numbers a call', () => {
     const boxed: unknown[] = ['not a number'];
     const count = collections((i) => {
       boxed[i & 1] = i + 0.5;
+      boxed[2 + (i & 1)] = i + 0.25;
     });
-    expect(boxed.length).toBe(2);
+    expect(boxed.length).toBe(4);
     expect(count).toBeGreaterThan(TOLERATED);
   });
 
