@@ -138,7 +138,7 @@ export function isProbed(context: Context, isIpv4: boolean, at: number, peer: nu
   const word = peer * 4;
   if (peers.probeFamily[peer] !== (isIpv4 ? 4 : 6)) return false;
   if (isIpv4) return view.getUint32(at) === peers.probe[word];
-  for (let i = 0; i < 4; i++) if (ipv6.word(view, at, i) !== peers.probe[word + i]) return false;
+  for (let i = 0; i < 4; i++) if (ipv6.word(view, at, i) !== (peers.probe[word + i] | 0)) return false;
   return true;
 }
 

@@ -86,19 +86,19 @@ export function decrementHopLimit(view: DataView, at: number): void {
   view.setUint8(at + HOP_LIMIT, view.getUint8(at + HOP_LIMIT) - 1);
 }
 
-/** Word `index` (0 to 3) of the source address. */
+/** Word `index` (0 to 3) of the source address, signed: V8 would box more than 31 bits where this is not inlined. */
 export function srcWord(view: DataView, at: number, index: number): number {
-  return view.getUint32(at + SRC + (index << 2));
+  return view.getInt32(at + SRC + (index << 2));
 }
 
 /** Word `index` (0 to 3) of the destination address. */
 export function dstWord(view: DataView, at: number, index: number): number {
-  return view.getUint32(at + DST + (index << 2));
+  return view.getInt32(at + DST + (index << 2));
 }
 
 /** Word `index` (0 to 3) of the address at `addressAt`. */
 export function word(view: DataView, addressAt: number, index: number): number {
-  return view.getUint32(addressAt + (index << 2));
+  return view.getInt32(addressAt + (index << 2));
 }
 
 /** Writes an address at `addressAt`. */
@@ -169,7 +169,7 @@ export function isLinkLocal(view: DataView, addressAt: number): boolean {
 /** `ff02::1:ff00:0/104`: where solicitations for one neighbour go (RFC 4291 section 2.7.1). */
 export function isSolicitedNode(view: DataView, addressAt: number): boolean {
   return (
-    word(view, addressAt, 0) === 0xff02_0000 &&
+    word(view, addressAt, 0) === (0xff02_0000 | 0) &&
     word(view, addressAt, 1) === 0 &&
     word(view, addressAt, 2) === 1 &&
     view.getUint8(addressAt + 12) === 0xff

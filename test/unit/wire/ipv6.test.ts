@@ -16,9 +16,14 @@ describe('ipv6', () => {
     expect(ipv6.payloadLength(view, AT)).toBe(1240);
     expect(ipv6.nextHeader(view, AT)).toBe(58);
     expect(ipv6.hopLimit(view, AT)).toBe(255);
-    expect([0, 1, 2, 3].map((i) => ipv6.srcWord(view, AT, i))).toEqual([0xfe800000, 0, 0, 1]);
-    expect([0, 1, 2, 3].map((i) => ipv6.dstWord(view, AT, i))).toEqual([0xff020000, 0, 1, 0xff000002]);
-    expect([0, 1, 2, 3].map((i) => ipv6.word(view, DST, i))).toEqual([0xff020000, 0, 1, 0xff000002]);
+    expect([0, 1, 2, 3].map((i) => ipv6.srcWord(view, AT, i))).toEqual([0xfe800000 | 0, 0, 0, 1]);
+    expect([0, 1, 2, 3].map((i) => ipv6.dstWord(view, AT, i))).toEqual([
+      0xff020000 | 0,
+      0,
+      1,
+      0xff000002 | 0,
+    ]);
+    expect([0, 1, 2, 3].map((i) => ipv6.word(view, DST, i))).toEqual([0xff020000 | 0, 0, 1, 0xff000002 | 0]);
   });
 
   it('builds the same header', () => {
