@@ -146,7 +146,11 @@ export class OverlayMembers {
     for (;;) {
       const found = await this.parts.store.get(key);
       const holder = found && readMember(key, found.value);
-      if (holder && !(this.isOwn(holder) && holder.pod === member.pod)) throw inUse(holder);
+      if (holder && !(this.isOwn(holder) && holder.pod === member.pod)) {
+        // Known from now on, and not only when the watch brings it: the next attempt takes another address.
+        if (!this.isOwn(holder)) this.foreign.set(key, holder);
+        throw inUse(holder);
+      }
       try {
         await this.parts.store.put(key, { ...member }, found?.revision ?? ABSENT);
         return;
