@@ -27,7 +27,8 @@ export interface Allocation {
 export class AddressPool {
   private readonly owners = new Map<string, string>();
   private readonly allocations = new Map<string, Allocation>();
-  private readonly foreign = new Set<string>();
+  /** Addresses of pods of other nodes, with who has them. */
+  private readonly foreign = new Map<string, string>();
   /** By prefix: no position below is free. Spares a search through what is taken. */
   private readonly lowest = new Map<string, bigint>();
 
@@ -79,12 +80,12 @@ export class AddressPool {
    */
   claimForeign(holder: string, address: string): void {
     if (!this.owners.has(address)) this.owners.set(address, holder);
-    this.foreign.add(address);
+    this.foreign.set(address, holder);
   }
 
   /** Frees what `claimForeign` took and is not in the list any more. */
   keepForeign(addresses: ReadonlySet<string>): void {
-    for (const address of this.foreign) {
+    for (const address of [...this.foreign.keys()]) {
       if (addresses.has(address)) continue;
       this.foreign.delete(address);
       if (!this.isAllocated(address)) this.free(address);
@@ -129,6 +130,12 @@ export class AddressPool {
   }
 
   private free(address: string): void {
+    const holder = this.foreign.get(address);
+    if (holder !== undefined) {
+      // It was ours and another node's at once, until one of the two lost.
+      this.owners.set(address, holder);
+      return;
+    }
     this.owners.delete(address);
     for (const [cidr, lowest] of this.lowest) {
       const index = indexIn(cidr, address);

@@ -40,6 +40,7 @@ const FIELDS = {
   udpPort: 'udp.dstport',
   ipSum: 'ip.checksum.status',
   tcpSum: 'tcp.checksum.status',
+  tcpCheck: 'tcp.checksum',
   udpSum: 'udp.checksum.status',
   icmpSum: 'icmp.checksum.status',
   icmp6Sum: 'icmpv6.checksum.status',
@@ -152,7 +153,15 @@ function plain(value: string): string {
 
 /** Packets that tshark finds a wrong checksum in, or cannot take apart. */
 export function broken(packets: readonly Packet[]): Packet[] {
-  return packets.filter((packet) => packet.malformed !== '' || SUMS.some((sum) => packet[sum] === BAD));
+  return packets.filter(
+    (packet) =>
+      packet.malformed !== '' || SUMS.some((sum) => packet[sum] === BAD && !isKernelsZero(packet, sum)),
+  );
+}
+
+/** Linux writes a TCP checksum of 0 as 0xffff, one in 65,536, which is right to every receiver but tshark. */
+function isKernelsZero(packet: Packet, sum: (typeof SUMS)[number]): boolean {
+  return sum === 'tcpSum' && packet.tcpCheck === '0xffff';
 }
 
 /** How many of the packets have a checksum that tshark has verified. */

@@ -25,7 +25,15 @@ const STATUS: Readonly<Record<string, string>> = {
   '3': 'not there',
 };
 const SUMS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status`);
-const FIELDS = ['vxlan.vni', 'udp.srcport', 'udp.dstport', 'frame.len', 'frame.protocols', ...SUMS];
+const FIELDS = [
+  'vxlan.vni',
+  'udp.srcport',
+  'udp.dstport',
+  'frame.len',
+  'frame.protocols',
+  'tcp.checksum',
+  ...SUMS,
+];
 
 /** A capture that has not grown for this long is complete (ms). */
 const SETTLE_MS = 200;
@@ -79,7 +87,7 @@ export class TunnelCapture {
       .split('\n')
       .filter(Boolean);
     return lines.map((line) => {
-      const [vni, sources, ports, length, protocols, ...sums] = line.split('\t');
+      const [vni, sources, ports, length, protocols, tcpCheck, ...sums] = line.split('\t');
       return {
         vni,
         sourcePort: sources.split(',')[0],
@@ -90,7 +98,8 @@ export class TunnelCapture {
           text
             .split(',')
             .filter(Boolean)
-            .map((value) => STATUS[value] ?? value),
+            // Linux writes a TCP checksum of 0 as 0xffff, one in 65,536, which is right to every receiver but tshark.
+            .map((value) => (tcpCheck === '0xffff' && value === '0' ? 'Good' : (STATUS[value] ?? value))),
         ),
       };
     });

@@ -141,4 +141,15 @@ describe('usable', () => {
   ])('of %s is from %d to %d', (cidr, first, end) => {
     expect(usable(cidr)).toEqual([first, end]);
   });
+
+  it('does not give out again what turned out to be another node’s', () => {
+    const pool = new AddressPool('red', [{ cidrs: ['10.80.0.0/29'], reserved: new Map() }]);
+    expect(pool.allocate('here/a').ips).toEqual(['10.80.0.1']);
+    pool.claimForeign('there/x of node b', '10.80.0.1');
+    pool.release('here/a');
+    expect(pool.allocate('here/a').ips).toEqual(['10.80.0.2']);
+    expect(pool.foreignSize).toBe(1);
+    pool.keepForeign(new Set());
+    expect(pool.allocate('here/c').ips).toEqual(['10.80.0.1']);
+  });
 });
