@@ -17,7 +17,7 @@ import { formatIpv4 } from '../../../src/wire/address.js';
 setFlagsFromString('--no-concurrent-recompilation');
 
 const WARM_UP = 50_000;
-const CALLS = 1_100_000;
+const CALLS = 1_600_000;
 /** A sendmsg and a recvmsg cost more than the other calls: so long on a busy machine (ms). */
 const MESSAGES_TIMEOUT = 90_000;
 /** The collections that vitest's own doings and the profiler's start may cause. */
@@ -40,13 +40,12 @@ const OWN_WORD = 0x7f00_0001 | ((process.pid & 0x7fff) << 8);
 const OWN = formatIpv4(OWN_WORD);
 
 describe('allocation', () => {
-  it('sees a loop that boxes two numbers a call', () => {
+  it('sees a loop that boxes one number a call', () => {
     const boxed: unknown[] = ['not a number'];
     const count = collections((i) => {
       boxed[i & 1] = i + 0.5;
-      boxed[2 + (i & 1)] = i + 0.25;
     });
-    expect(boxed.length).toBe(4);
+    expect(boxed.length).toBe(2);
     expect(count).toBeGreaterThan(TOLERATED);
   });
 
