@@ -5,12 +5,10 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import type { Figure } from './figure.js';
-import { NODE_SCENARIOS, nodeSubjects } from './node/scenarios.js';
 import { Progress } from './progress.js';
-import { SCALE_ROUTES, scaleRoutes } from './scale/routes.js';
-import { type RunOptions, runScenario } from './scenario.js';
+import type { Runnable } from './runnable.js';
+import { SCENARIOS } from './scenarios.js';
 import { table } from './table.js';
-import { TUNNEL_SCENARIOS, tunnelSubjects } from './tunnel/scenarios.js';
 
 interface Options {
   readonly json?: boolean;
@@ -28,43 +26,28 @@ function positive(text: string): number {
   return value;
 }
 
-type Runner = (options: RunOptions, progress: Progress) => Promise<Figure[]>;
-
-/** Every scenario by its name, in the order in which all of them run. */
-const RUNNERS: ReadonlyMap<string, Runner> = new Map([
-  ...NODE_SCENARIOS.map((scenario): [string, Runner] => [
-    scenario.name,
-    (options, progress) => runScenario(scenario, nodeSubjects(options.daemonFlags), options, progress),
-  ]),
-  ...TUNNEL_SCENARIOS.map((scenario): [string, Runner] => [
-    scenario.name,
-    (options, progress) => runScenario(scenario, tunnelSubjects(options.daemonFlags), options, progress),
-  ]),
-  [SCALE_ROUTES, scaleRoutes],
-]);
-
 /** @throws Error naming a scenario that there is not. */
-function select(names: readonly string[]): string[] {
-  const all = [...RUNNERS.keys()];
-  if (names.length === 0) return all;
-  return names.flatMap((name) => {
-    const found = all.filter((known) => known === name || known.startsWith(`${name}.`));
-    if (found.length === 0) throw new Error(`no scenario ${name}; there are: ${all.join(', ')}`);
-    return found;
+function select(names: readonly string[]): Runnable[] {
+  if (names.length === 0) return [...SCENARIOS];
+  const found = names.flatMap((name) => {
+    const matching = SCENARIOS.filter((known) => known.name === name || known.name.startsWith(`${name}.`));
+    if (matching.length > 0) return matching;
+    throw new Error(`no scenario ${name}; there are: ${SCENARIOS.map((known) => known.name).join(', ')}`);
   });
+  return [...new Set(found)];
 }
 
 async function main(names: string[], options: Options): Promise<void> {
   const scenarios = select(names);
-  if (process.getuid?.() !== 0) {
+  if (scenarios.some(({ needsRoot }) => needsRoot) && process.getuid?.() !== 0) {
     throw new Error('scenarios make network namespaces and devices: run as root');
   }
   const progress = new Progress(options.quiet === true);
   const figures: Figure[] = [];
   const daemonFlags = options.io === undefined ? [] : ['--io', options.io];
-  for (const name of scenarios) {
+  for (const scenario of scenarios) {
     const { rounds, seconds } = options;
-    const made = await RUNNERS.get(name)!({ rounds, seconds, daemonFlags }, progress);
+    const made = await scenario.run({ rounds, seconds, daemonFlags }, progress);
     progress.done();
     if (options.json) for (const figure of made) console.log(JSON.stringify(figure));
     figures.push(...made);

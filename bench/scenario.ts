@@ -5,6 +5,7 @@
 import { type Figure, median } from './figure.js';
 import type { Path, Subject } from './node/path.js';
 import type { Progress } from './progress.js';
+import type { Runnable, RunOptions } from './runnable.js';
 import { has } from './shell.js';
 
 export interface Metric {
@@ -14,6 +15,8 @@ export interface Metric {
 
 export interface Scenario<P extends Path = Path> {
   readonly name: string;
+  /** One line for people: what is measured. */
+  readonly summary: string;
   readonly metrics: readonly Metric[];
   /** The program that it needs beside the subjects. */
   readonly needs: string;
@@ -21,11 +24,17 @@ export interface Scenario<P extends Path = Path> {
   measure(path: P, seconds: number): Promise<readonly number[]>;
 }
 
-export interface RunOptions {
-  readonly rounds: number;
-  readonly seconds: number;
-  /** Flags of the podwire daemons, as `--io poll`. */
-  readonly daemonFlags: readonly string[];
+/** @param subjectsFor podwire first; its daemons get these flags. */
+export function runnable<P extends Path>(
+  scenario: Scenario<P>,
+  subjectsFor: (daemonFlags: readonly string[]) => readonly Subject<P>[],
+): Runnable {
+  return {
+    name: scenario.name,
+    summary: scenario.summary,
+    needsRoot: true,
+    run: (options, progress) => runScenario(scenario, subjectsFor(options.daemonFlags), options, progress),
+  };
 }
 
 /** @param subjects podwire first; the others are its baselines. */

@@ -12,7 +12,7 @@ import { EmbeddedStore } from '../../src/control/store/embedded.js';
 import type { Json } from '../../src/control/store/store.js';
 import { type Figure, median, quantile } from '../figure.js';
 import type { Progress } from '../progress.js';
-import type { RunOptions } from '../scenario.js';
+import type { RunOptions } from '../runnable.js';
 import { RouteFollower } from './follower.js';
 
 export const SCALE_ROUTES = 'scale.routes';

@@ -1,0 +1,7 @@
+/** Every scenario, in the order in which all of them run. */
+import { nodeRunnables } from './node/scenarios.js';
+import type { Runnable } from './runnable.js';
+import { SCALE_SCENARIOS } from './scale/scenarios.js';
+import { tunnelRunnables } from './tunnel/scenarios.js';
+
+export const SCENARIOS: readonly Runnable[] = [...nodeRunnables, ...tunnelRunnables, ...SCALE_SCENARIOS];
