@@ -13,6 +13,10 @@ export interface Figure {
   readonly ratio: number | null;
   /** Smallest and largest value of the rounds. */
   readonly spread: readonly [number, number];
+  /** The same of the baseline's values. */
+  readonly baselineSpread?: readonly [number, number];
+  /** Which way is good: `higher` where it is not said. */
+  readonly better?: 'higher' | 'lower';
   /** Why the baseline is absent. */
   readonly absent?: string;
 }

@@ -12,6 +12,14 @@ export interface RunOptions {
   readonly seconds: number;
   /** Flags of the podwire daemons, as `--io poll`. */
   readonly daemonFlags: readonly string[];
+  /** The baselines to be run, by name; podwire always runs. Without it, all of them. */
+  readonly subjects?: readonly string[];
+  /**
+   * Aborted when the run is to end early (SIGINT, SIGTERM: bench/run.ts is the one that listens). A scenario then
+   * closes what it has open; figures that it answers are printed. `Progress.say` throws from then on, so one that
+   * says its steps and cleans up in `finally` needs to do nothing more.
+   */
+  readonly signal?: AbortSignal;
 }
 
 export interface Runnable {
