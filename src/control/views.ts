@@ -1,7 +1,7 @@
 /**
  * What is in force, as people read it: routes, FDB, neighbours, statistics and drops.
  */
-import { type Counters, CYCLES, PORT_COUNTERS, TOTALS } from '../dataplane/counters.js';
+import { type CounterReader, CYCLES, PORT_COUNTERS, TOTALS } from '../dataplane/counters.js';
 import { DROP_MEANINGS, DROP_REASONS } from '../dataplane/drop-reasons.js';
 import { type RouteSpec, routesOf, type Snapshot } from '../dataplane/snapshot.js';
 import type { Dataplane } from '../dataplane/worker/handle.js';
@@ -136,7 +136,7 @@ export function neighborsView(
 }
 
 /** @param ports those that exist: closed ones have counters as well. */
-export function statsView(counters: Counters, ports: readonly NamedPort[]): StatsAnswer {
+export function statsView(counters: CounterReader, ports: readonly NamedPort[]): StatsAnswer {
   // What ends is read before what begins, so that a packet between the two reads counts as in flight.
   const totals = Object.fromEntries(
     TOTALS.toReversed().map((total) => [total, counters.total(total)]),
@@ -159,7 +159,7 @@ export function statsView(counters: Counters, ports: readonly NamedPort[]): Stat
   };
 }
 
-export function dropsView(counters: Counters, ports: readonly NamedPort[]): DropsAnswer {
+export function dropsView(counters: CounterReader, ports: readonly NamedPort[]): DropsAnswer {
   const drops = ports.flatMap(({ id, name }) =>
     DROP_REASONS.map((reason, index) => ({
       reason: reason as DropsAnswer['drops'][number]['reason'],

@@ -29,7 +29,13 @@ export const TOTALS = [
 export type Total = (typeof TOTALS)[number];
 
 /** Counters of the poll cycle itself. */
-export const CYCLES = ['cycles', 'cyclePackets', 'suppressedErrors', 'movedAddresses'] as const;
+export const CYCLES = [
+  'cycles',
+  'cyclePackets',
+  'suppressedErrors',
+  'movedAddresses',
+  'unsharedAddresses',
+] as const;
 export type CycleCounter = (typeof CYCLES)[number];
 
 const RX_PACKETS = 0;
@@ -49,7 +55,15 @@ const DROPPED = 6;
 const CYCLE_BASE = TOTALS.length;
 const PORTS_BASE = CYCLE_BASE + CYCLES.length;
 
-export class Counters {
+/** What can be read of counters, whoever writes them. */
+export interface CounterReader {
+  port(port: number, counter: PortCounter): number;
+  portDrops(port: number, reason: number): number;
+  total(total: Total): number;
+  cycleCounter(counter: CycleCounter): number;
+}
+
+export class Counters implements CounterReader {
   private readonly values: Float64Array;
 
   /** @param shared the buffer of another thread's counters, to read them; without it a new one is made. */
@@ -106,6 +120,11 @@ export class Counters {
     this.values[CYCLE_BASE + 3]++;
   }
 
+  /** Messages to other engines about a learned address that their full rings refused; they are told again. */
+  unsharedAddress(count: number): void {
+    this.values[CYCLE_BASE + 4] += count;
+  }
+
   /** Forgets a port's counters, when its number is given to another. */
   clearPort(port: number): void {
     const at = PORTS_BASE + port * PORT_STRIDE;
@@ -126,5 +145,33 @@ export class Counters {
 
   cycleCounter(counter: CycleCounter): number {
     return this.values[CYCLE_BASE + CYCLES.indexOf(counter)];
+  }
+}
+
+/**
+ * The sum over engines that forward side by side. The law above holds for it as it does for each: a packet is counted by one
+ * engine from end to end.
+ */
+export class SummedCounters implements CounterReader {
+  constructor(private readonly readers: readonly CounterReader[]) {}
+
+  port(port: number, counter: PortCounter): number {
+    return this.sum((reader) => reader.port(port, counter));
+  }
+
+  portDrops(port: number, reason: number): number {
+    return this.sum((reader) => reader.portDrops(port, reason));
+  }
+
+  total(total: Total): number {
+    return this.sum((reader) => reader.total(total));
+  }
+
+  cycleCounter(counter: CycleCounter): number {
+    return this.sum((reader) => reader.cycleCounter(counter));
+  }
+
+  private sum(read: (reader: CounterReader) => number): number {
+    return this.readers.reduce((sum, reader) => sum + read(reader), 0);
   }
 }

@@ -10,6 +10,7 @@ import { Counters } from './counters.js';
 import type { Device } from './device.js';
 import { Egress } from './egress.js';
 import { Context, type Element } from './element.js';
+import type { GossipShare } from './gossip.js';
 import { buildGraph, type Graph } from './graph.js';
 import { Learned } from './learned.js';
 import { PacketPool } from './pool.js';
@@ -24,6 +25,10 @@ export interface EngineOptions {
   readonly checksum: (memory: WebAssembly.Memory) => Checksum;
   /** Keys the hash tables: secret in operation, fixed where runs must repeat. */
   readonly seed: number;
+  /** Its place among engines that share ports, and forward in threads of their own. */
+  readonly gossip?: GossipShare;
+  /** Whether it probes peers and hears their answers: that engine alone which reads the tunnel. True without it. */
+  readonly probes?: boolean;
 }
 
 export class Engine {
@@ -33,6 +38,7 @@ export class Engine {
   private readonly egress: Egress;
   private readonly graph: Graph;
   private readonly elements: readonly Element[];
+  private readonly probes: boolean;
 
   constructor(options: EngineOptions) {
     this.pool = new PacketPool(options.slots);
@@ -43,6 +49,7 @@ export class Engine {
     this.egress = new Egress(this.pool, this.counters, segmenter);
     this.graph = buildGraph(this.context, this.egress, segmenter, options.seed);
     this.elements = this.graph.elements;
+    this.probes = options.probes ?? true;
   }
 
   get generation(): number {
@@ -72,7 +79,8 @@ export class Engine {
     for (let port = 0; port < before.length; port++) {
       if (before[port] !== after[port]) context.learned.forgetPort(port);
     }
-    this.prober.swap(old, context.tables);
+    // A prober that has seen no snapshot has nobody to probe.
+    if (this.probes) this.prober.swap(old, context.tables);
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */

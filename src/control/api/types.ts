@@ -2,7 +2,7 @@
  * The bodies and answers of the API, as TypeScript types. The command line is written against them; the
  * schemas of the same things, which the server checks requests with, are in src/control/model.
  */
-import type { PortCounter, Total } from '../../dataplane/counters.js';
+import type { CycleCounter, PortCounter, Total } from '../../dataplane/counters.js';
 import type { DropReasonName } from '../../dataplane/drop-reasons.js';
 
 export interface ObjectMeta {
@@ -231,7 +231,7 @@ export interface StatsAnswer {
   totals: Record<Total, number>;
   /** Packets between being received and their end at the moment of asking. */
   inFlight: number;
-  cycles: { cycles: number; cyclePackets: number; suppressedErrors: number; movedAddresses: number };
+  cycles: Record<CycleCounter, number>;
 }
 
 export interface DropEntry {
