@@ -43,7 +43,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.pool = new PacketPool(options.slots);
     const checksum = options.checksum(this.pool.memory);
-    const learned = new Learned(this.counters, options.seed);
+    const learned = new Learned(this.counters, options.seed, options.gossip);
     this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty());
     const segmenter = new Segmenter(this.pool, checksum, this.counters);
     this.egress = new Egress(this.pool, this.counters, segmenter);
@@ -62,17 +62,24 @@ export class Engine {
     this.egress.attach(device);
   }
 
-  /** Takes a port's device away; nothing is sent to it any more. */
+  /**
+   * Takes a port's device away; nothing is sent to it any more. Of engines side by side, the one that reads the port
+   * comes first, and the others when it is done: then none learns of the port again.
+   */
   detach(port: number): void {
+    const { learned, now } = this.context;
     this.egress.detach(port);
-    this.context.learned.forgetPort(port);
+    learned.listen(now);
+    learned.forgetPort(port);
   }
 
   /** Puts a compiled snapshot in force, from the next packet on. Called between cycles. */
   swap(data: TablesData): void {
     const { context } = this;
     const old = context.tables;
+    context.learned.listen(context.now);
     context.tables = Tables.from(data);
+    context.learned.swap(context.tables);
     const before = old.ports.domain;
     const after = context.tables.ports.domain;
     // What was learned behind a port holds only in the domain that it was learned in.
@@ -94,6 +101,8 @@ export class Engine {
         device.carries === 'datagrams' ? this.graph.datagrams : this.graph.input,
       );
     }
+    // After the last packet was read: what the first of two packets taught there is known before the second one here.
+    this.context.learned.listen(now);
     this.run();
     this.egress.flush();
     this.counters.cycle(packets);
@@ -105,6 +114,7 @@ export class Engine {
    */
   sweep(now: number): number {
     this.context.now = now;
+    this.context.learned.listen(now);
     const learned = this.context.learned.sweep(now);
     const held = this.graph.reassemble.sweep(now);
     const probe = this.prober.sweep(now);

@@ -19,7 +19,7 @@ export type FdbOptions = LearnedTableOptions;
 /** IEEE 802.1D-2004 table 7-5, the recommended ageing time. */
 export const DEFAULT_AGEING_MS = 300_000;
 
-/** `hi`: the first two octets of the MAC; `lo`: the last four, uint32; `age` in ms. */
+/** `hi`: the first two octets of the MAC; `lo`: the last four, uint32; `age` in ms; `entry`: as in `entryOf`. */
 export type FdbVisitor = (
   domain: number,
   vlan: number,
@@ -27,6 +27,7 @@ export type FdbVisitor = (
   lo: number,
   port: number,
   age: number,
+  entry: number,
 ) => void;
 
 /** Words of a key: domain and the MAC's first two octets; the last four; VLAN. The fourth is unused. */
@@ -51,6 +52,13 @@ export class Fdb extends LearnedTable {
     const word = (domain << 16) | hi;
     const entry = this.find(this.hash.hash3(word, lo, vlan), word, lo | 0, vlan);
     return entry !== 0 && !this.ages.expired(entry, now) ? this.ages.port(entry) : -1;
+  }
+
+  /** The address's entry, or -1; its number is good until the next `learn`, `sweep` or `forget*`. */
+  entryOf(domain: number, vlan: number, hi: number, lo: number, now: number): number {
+    const word = (domain << 16) | hi;
+    const entry = this.find(this.hash.hash3(word, lo, vlan), word, lo | 0, vlan);
+    return entry !== 0 && !this.ages.expired(entry, now) ? entry : -1;
   }
 
   /** The address was seen, as a source, on `port`. */
@@ -79,6 +87,7 @@ export class Fdb extends LearnedTable {
         keys[at + 1] >>> 0,
         ages.port(entry),
         ages.age(entry, now),
+        entry,
       );
     }
   }

@@ -56,6 +56,8 @@ export abstract class LearnedTable {
   expiries = 0;
   /** What was to be learned on a port outside the range. */
   refusals = 0;
+  /** The entry of the last `learn` that was not refused, for who keeps more about entries. */
+  last = 0;
   protected readonly chains: Chains;
   protected readonly ages: FairAgeing;
 
@@ -135,6 +137,7 @@ export abstract class LearnedTable {
   }
 
   protected admit(entry: number, hash: number, port: number, now: number): void {
+    this.last = entry;
     this.chains.link(hash, entry);
     this.ages.insert(entry, port, now);
   }
@@ -142,6 +145,7 @@ export abstract class LearnedTable {
   /** A known key was seen again; `same`: with nothing changed but perhaps its port. */
   protected renew(entry: number, same: boolean, port: number, now: number): LearnStatus {
     const { ages } = this;
+    this.last = entry;
     if (ages.expired(entry, now)) {
       this.expiries += 1;
       ages.move(entry, port, now);
