@@ -1,70 +1,99 @@
-/** The measurements of `node.*`, each over an open path; one value a call. */
+/** Throughput over an open path: TCP streams, and frames from a generator. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { quantile } from '../figure.js';
-import { end, finish, run, sleep, startUntil } from '../shell.js';
+import { end, finish, run, startUntil } from '../shell.js';
 import { INTERFACE, type Path } from './path.js';
+import { type Span, warmUp, watch } from './window.js';
 
-/** Seconds of load before anything is counted, so that no subject is measured while it warms up. */
-const WARM_UP_SECONDS = 2;
+/** A rate, and the processor time of the whole machine that a fixed amount has cost. */
+export interface Throughput {
+  readonly rate: number;
+  readonly cost: number;
+}
 
-/** One TCP stream from a to b, as the receiver counts it: Gbit/s. */
-export async function tcpThroughput(path: Path, seconds: number): Promise<number> {
+/** TCP streams from a to b, as the receiver counts them: Gbit/s, and seconds of processor time for 10^9 bytes. */
+export async function tcpStreams(path: Path, streams: number, span: Span): Promise<Throughput> {
   const { a, b } = path;
-  const inB = ['netns', 'exec', b.namespace, 'iperf3'];
-  const server = await startUntil('ip', [...inB, '-s', '-1', '--forceflush'], 'listening');
+  const server = await startServer(path);
   try {
+    const length = ['-t', String(span.seconds), '-O', String(warmUp(span))];
     const client = [
-      'netns',
-      'exec',
-      a.namespace,
-      'iperf3',
+      ...inside(a.namespace, 'iperf3'),
       '-c',
       b.address,
-      '-t',
-      String(seconds),
-      '-O',
-      String(WARM_UP_SECONDS),
+      '-P',
+      String(streams),
+      ...length,
       '-J',
     ];
-    const { end: result } = JSON.parse(await finish('ip', client)) as {
-      end: { sum_received: { bits_per_second: number } };
-    };
-    return result.sum_received.bits_per_second / 1e9;
+    const [text, { processors }] = await both(
+      finish('ip', client, span.signal),
+      watch(span, () => 0),
+    );
+    const { end: result } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+    const bits = result.sum_received.bits_per_second;
+    return { rate: bits / 1e9, cost: processors / (bits / 8 / 1e9) };
   } finally {
     await end(server);
   }
 }
 
+/** iperf3's receiver at b, for one test. */
+export function startServer({ b }: Path) {
+  return startUntil('ip', [...inside(b.namespace, 'iperf3'), '-s', '-1', '--forceflush'], 'listening');
+}
+
+export function inside(namespace: string, program: string): string[] {
+  return ['netns', 'exec', namespace, program];
+}
+
+/** Waits for both even if one fails, so that nothing of a measurement goes on when it is over. */
+export async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
 /** Where the generator and, for subjects that can be pinned, the switch run. */
 const GENERATOR_CPU = '0';
 const SWITCH_CPU = '1';
+const ALL_CPUS = `0-${cpus().length - 1}`;
 
-/** 60-byte frames from a generator at a, counted at b's interface: thousands a second. */
-export async function rawPackets(path: Path, seconds: number): Promise<number> {
-  const { a, b } = path;
+/**
+ * 60-byte frames from a generator at a, counted at b's interface: thousands a second, and seconds of processor time
+ * for a million of them.
+ */
+export async function frames(path: Path, span: Span): Promise<Throughput> {
   path.pin(SWITCH_CPU);
   const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
   const config = join(folder, 'frame.cfg');
   writeFileSync(config, frame(path));
-  const trafgen = ['trafgen', '--dev', INTERFACE, '--conf', config, '-q', '--cpus', '1'];
-  const inA = ['netns', 'exec', a.namespace, 'taskset', '-c', GENERATOR_CPU];
-  // timeout(1) bounds the generator whatever becomes of us; 124 is its way of saying that it did its work.
-  const load = finish('ip', [...inA, 'timeout', String(seconds + WARM_UP_SECONDS + 1), ...trafgen]).catch(
-    () => '',
-  );
   try {
-    await sleep(WARM_UP_SECONDS * 1000);
-    const before = received(b.namespace);
-    const start = process.hrtime.bigint();
-    await sleep(seconds * 1000);
-    const packets = received(b.namespace) - before;
-    return (packets * 1e6) / Number(process.hrtime.bigint() - start);
+    return await generated(path, config, span);
   } finally {
-    await load;
     rmSync(folder, { recursive: true, force: true });
-    path.pin('0,1');
+    path.pin(ALL_CPUS);
+  }
+}
+
+/** Thousands of frames a second. */
+export async function rawPackets(path: Path, seconds: number, signal?: AbortSignal): Promise<number> {
+  return (await frames(path, { seconds, signal })).rate;
+}
+
+async function generated({ a, b }: Path, config: string, span: Span): Promise<Throughput> {
+  // timeout(1) bounds the generator whatever becomes of us, and passes our signal on.
+  const bound = ['timeout', String(span.seconds + warmUp(span) + 1)];
+  const trafgen = ['trafgen', '--dev', INTERFACE, '--conf', config, '--cpus', '1'];
+  const command = [...inside(a.namespace, 'taskset'), '-c', GENERATOR_CPU, ...bound, ...trafgen];
+  const generator = await startUntil('ip', command, 'Running!');
+  try {
+    const { rate, processors } = await watch(span, () => received(b.namespace));
+    return { rate: rate / 1000, cost: processors / (rate / 1e6) };
+  } finally {
+    await end(generator);
   }
 }
 
@@ -85,18 +114,4 @@ function received(namespace: string): number {
     stats64: { rx: { packets: number } };
   }[];
   return link.stats64.rx.packets;
-}
-
-/** Echoes sent at full speed before round trips are timed. */
-const WARM_UP = 10_000;
-
-/** Echo round trips from a to b, one at a time: median and 99th percentile, µs. */
-export async function roundTrips(path: Path, count: number): Promise<{ p50: number; p99: number }> {
-  const { a, b } = path;
-  const inA = ['netns', 'exec', a.namespace, 'ping'];
-  await finish('ip', [...inA, '-q', '-f', '-c', String(WARM_UP), b.address]);
-  const text = await finish('ip', [...inA, '-c', String(count), '-i', '0.002', b.address]);
-  const times = [...text.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]) * 1000);
-  if (times.length < count * 0.99) throw new Error(`only ${times.length} of ${count} echoes came back`);
-  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }

@@ -4,7 +4,8 @@
  *     netns a ◄── node 1 ──┬── u1 ◄── veth, MTU 1500: the underlay ──► u2 ──┬── node 2 ──► netns b
  *              subject     └ 192.168.77.1                    192.168.77.2 ┘     subject
  */
-import { makeNamespaces, type Path } from '../node/path.js';
+import { makeNamespace, type Path, uniqueName } from '../node/path.js';
+import type { Undo } from '../node/undo.js';
 import { run } from '../shell.js';
 
 export interface TunnelPath extends Path {
@@ -20,7 +21,6 @@ export interface Nodes {
   /** Namespaces of the pods. */
   readonly pods: readonly [string, string];
   setOffloads(on: boolean): void;
-  remove(): void;
 }
 
 /** MTU of what is inside, over IPv4 (RFC 7348). */
@@ -34,42 +34,21 @@ const SEGMENTATION = [
   'tx-udp-segmentation',
 ];
 
-export function makeNodes(): Nodes {
-  const pods = makeNamespaces();
-  const nodes = makeNamespaces();
-  const names = [nodes.a, nodes.b] as const;
+export function makeNodes(undo: Undo): Nodes {
+  const prefix = uniqueName();
+  const [a, b, n1, n2] = ['a', 'b', 'n1', 'n2'].map((part) => makeNamespace(`${prefix}-${part}`, undo));
+  const names = [n1, n2] as const;
   const addresses = ['192.168.77.1', '192.168.77.2'] as const;
-  run('ip', [
-    'link',
-    'add',
-    'u1',
-    'netns',
-    names[0],
-    'type',
-    'veth',
-    'peer',
-    'name',
-    'u2',
-    'netns',
-    names[1],
-  ]);
+  run('ip', ['-n', n1, 'link', 'add', 'u1', 'type', 'veth', 'peer', 'name', 'u2', 'netns', n2]);
   for (const [index, name] of names.entries()) {
     run('ip', ['-n', name, 'addr', 'add', `${addresses[index]}/24`, 'dev', `u${index + 1}`]);
     run('ip', ['-n', name, 'link', 'set', `u${index + 1}`, 'up', 'mtu', '1500']);
   }
-  return {
-    names,
-    addresses,
-    pods: [pods.a, pods.b],
-    setOffloads(on) {
-      const settings = SEGMENTATION.flatMap((feature) => [feature, on ? 'on' : 'off']);
-      for (const [index, name] of names.entries()) {
-        run('ip', ['netns', 'exec', name, 'ethtool', '-K', `u${index + 1}`, ...settings, 'gro', 'on']);
-      }
-    },
-    remove() {
-      pods.remove();
-      nodes.remove();
-    },
+  const setOffloads = (on: boolean): void => {
+    const settings = SEGMENTATION.flatMap((feature) => [feature, on ? 'on' : 'off']);
+    for (const [index, name] of names.entries()) {
+      run('ip', ['netns', 'exec', name, 'ethtool', '-K', `u${index + 1}`, ...settings, 'gro', 'on']);
+    }
   };
+  return { names, addresses, pods: [a, b], setOffloads };
 }
