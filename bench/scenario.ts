@@ -71,9 +71,16 @@ export async function runScenario<P extends Path>(
       return { subject, values, absent: missing ?? subject.absent() };
     });
   await runRounds(scenario, [own, ...baselines], options, progress);
-  return baselines.flatMap((baseline) =>
-    scenario.metrics.map((metric, index) => compare(scenario.name, metric, index, own, baseline)),
-  );
+  return baselines
+    .filter((baseline) => [own, baseline].every(isSettled))
+    .flatMap((baseline) =>
+      scenario.metrics.map((metric, index) => compare(scenario.name, metric, index, own, baseline)),
+    );
+}
+
+/** Has values, or a reason for having none; otherwise its turn did not come. */
+function isSettled<P extends Path>({ values, absent }: Entry<P>): boolean {
+  return absent !== undefined || values[0].length > 0;
 }
 
 async function runRounds<P extends Path>(
@@ -128,7 +135,7 @@ function compare<P extends Path>(
     spread: mine?.spread ?? [Number.NaN, Number.NaN],
     ...(other && { baselineSpread: other.spread }),
     ...(better && { better }),
-    ...(mine && other ? {} : { absent: absent ?? 'interrupted' }),
+    ...(absent !== undefined && { absent }),
   };
 }
 

@@ -39,6 +39,11 @@ export async function tcpStreams(path: Path, streams: number, span: Span): Promi
   }
 }
 
+/** One stream: Gbit/s. */
+export async function tcpThroughput(path: Path, seconds: number, signal?: AbortSignal): Promise<number> {
+  return (await tcpStreams(path, 1, { seconds, signal })).rate;
+}
+
 /** iperf3's receiver at b, for one test. */
 export function startServer({ b }: Path) {
   return startUntil('ip', [...inside(b.namespace, 'iperf3'), '-s', '-1', '--forceflush'], 'listening');
