@@ -18,8 +18,8 @@
  * is wrong, since two engines heard the address at the same time, the owner of the right port sees the difference with
  * its next packet and says so.
  *
- * Why nothing stale is applied. A message is put aside unless its port is open in the receiver's snapshot, unguarded,
- * in the domain of the message, and the domain learns. One of a later snapshot waits, with those behind it, until the
+ * Why nothing stale is applied. A message is put aside unless its port is open in the receiver's snapshot, in
+ * the domain of the message, and the domain learns. One of a later snapshot waits, with those behind it, until the
  * receiver has it too. A receiver empties its rings before it takes a snapshot or forgets a port. So of an earlier use
  * of a port's number nothing is left when the port is taken from the engine that reads it first, and from the
  * others when that is done: whatever it said is in their rings by then, and they apply it, then forget the port.

@@ -127,15 +127,10 @@ export class LearnedSharing {
     }
   }
 
-  /** Whether a packet that came in at `port` could teach anything in this domain now. */
+  /** Whether the port is still where it was when the message was sent, and anything is learned there. */
   private isTrue(port: number, domain: number): boolean {
     const { ports, domains } = this.tables;
-    return (
-      ports.open[port] === 1 &&
-      ports.domain[port] === domain &&
-      ports.guard[port] === 0 &&
-      domains.learning[domain] === 1
-    );
+    return ports.open[port] === 1 && ports.domain[port] === domain && domains.learning[domain] === 1;
   }
 
   private hearMac(message: Int32Array, domain: number): void {

@@ -337,7 +337,6 @@ describe('sharing what was learned', () => {
     it.each([
       ['of a closed port', without(SNAPSHOT, 1)],
       ['of a port in another domain', networks({ ports: [1, 3], guard: false, learning: true })],
-      ['of a guarded port', networks({ ports: [3, 3], learning: true })],
       ['in a domain that does not learn', networks({ ports: [3, 3], guard: false })],
       ['where there are no ports', { ...networks({ ports: [] }), generation: 1 }],
     ])('are put aside: %s', (_, snapshot) => {
