@@ -70,6 +70,7 @@ export async function runScenario<P extends Path>(
       const values = scenario.metrics.map((): number[] => []);
       return { subject, values, absent: missing ?? subject.absent() };
     });
+  if (baselines.length === 0) return [];
   await runRounds(scenario, [own, ...baselines], options, progress);
   return baselines
     .filter((baseline) => [own, baseline].every(isSettled))

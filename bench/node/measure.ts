@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { end, finish, run, startUntil } from '../shell.js';
 import { INTERFACE, type Path } from './path.js';
-import { type Span, warmUp, watch } from './window.js';
+import { bounded, type Span, warmUp, watch } from './window.js';
 
 /** A rate, and the processor time of the whole machine that a fixed amount has cost. */
 export interface Throughput {

@@ -2,7 +2,7 @@
  * What TAP I/O in user space costs at least: C programs that hand each packet from one TAP to the other and look at
  * none. They are compiled where they are needed, when there is a compiler.
  */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { end, has, run, startUntil } from '../shell.js';
@@ -49,7 +49,10 @@ function compiled(program: string, libraries: readonly string[]): string {
   const isFresh = existsSync(binary) && statSync(binary).mtimeMs > statSync(source).mtimeMs;
   if (!isFresh) {
     mkdirSync(dirname(binary), { recursive: true });
-    run('cc', ['-O2', '-Wall', '-o', binary, source, ...libraries]);
+    const fresh = `${binary}-${process.pid}`;
+    run('cc', ['-O2', '-Wall', '-o', fresh, source, ...libraries]);
+    // In one step: another run may compile it too, or have it running.
+    renameSync(fresh, binary);
   }
   return binary;
 }

@@ -29,9 +29,10 @@ export async function loadedRoundTrips(path: Path, span: Span): Promise<number[]
   const { a, b } = path;
   const server = await startServer(path);
   const over = new AbortController();
-  const load = ['-c', b.address, '-t', String(warmUp(span) + 2 * span.seconds + 1)];
+  // Much longer than it is needed: it is ended, and echoes take their time on a path that is full.
+  const load = ['-c', b.address, '-t', String(warmUp(span) + 4 * span.seconds + 20)];
   const stream = finish('ip', [...inside(a.namespace, 'iperf3'), ...load], over.signal);
-  // The stream is to outlast the echoes. If it ends before, they were not timed under load: an error.
+  // If it ends before the echoes do, they were not timed under load: an error.
   let early: unknown;
   const ended = stream.then(
     () => (early ??= new Error('the TCP stream ended before the round trips were timed')),

@@ -2,7 +2,7 @@
 import { end, finish, run } from '../shell.js';
 import { both, inside, startServer } from './measure.js';
 import type { Path } from './path.js';
-import { type Span, warmUp, watch } from './window.js';
+import { bounded, type Span, warmUp, watch } from './window.js';
 
 /**
  * Datagrams that the receiving application has read: thousands a second. It is the kernel of b that counts them, when
@@ -17,7 +17,7 @@ export async function udpDatagrams(path: Path, length: number, span: Span): Prom
     const load = ['-u', '-b', '0', '-l', String(length), '-c', b.address, '-t', seconds];
     const client = [...inside(a.namespace, 'iperf3'), ...load];
     const watched = watch(span, () => datagramsRead(b.namespace));
-    const [, { rate }] = await both(finish('ip', client, span.signal), watched);
+    const [, { rate }] = await both(finish('ip', client, bounded(span)), watched);
     return rate / 1000;
   } finally {
     await end(server);

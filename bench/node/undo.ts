@@ -16,18 +16,24 @@ export class Undo {
     this.steps.push(step);
   }
 
-  /** Does every step, and throws the first error when all are done. */
+  /**
+   * Does every step, and throws the first error when all are done. One that fails is tried once more: what a terminal
+   * sends at Ctrl-C, it sends to the program of that moment too.
+   */
   async run(): Promise<void> {
     const errors: unknown[] = [];
     for (let step = this.steps.pop(); step; step = this.steps.pop()) {
-      try {
-        await step();
-      } catch (error) {
-        errors.push(error);
-      }
+      const attempt = attempted(step);
+      await attempt()
+        .catch(attempt)
+        .catch((error: unknown) => errors.push(error));
     }
     if (errors.length > 0) throw errors[0];
   }
+}
+
+function attempted(step: Step): () => Promise<unknown> {
+  return async () => step();
 }
 
 /** Makes something that can be closed. What a failed attempt has made is taken away before the error is passed on. */

@@ -24,6 +24,15 @@ export function warmUp({ seconds }: Span): number {
   return Math.min(LONGEST_WARM_UP, seconds);
 }
 
+/** Longer than any load takes to begin and to end. */
+const MARGIN_SECONDS = 30;
+
+/** For what could wait for ever: aborted when it is interrupted, or takes much longer than it should. */
+export function bounded(span: Span): AbortSignal {
+  const late = AbortSignal.timeout((warmUp(span) + span.seconds + MARGIN_SECONDS) * 1000);
+  return span.signal ? AbortSignal.any([span.signal, late]) : late;
+}
+
 export interface Window {
   /** How much was counted in each second. */
   readonly rate: number;
