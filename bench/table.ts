@@ -1,36 +1,37 @@
 /** Figures as a table for people. */
+import { renderTable } from '../src/cli/output/table.js';
 import type { Figure } from './figure.js';
 
-const HEADERS = ['SCENARIO', 'METRIC', 'PODWIRE', 'MIN–MAX', 'BASELINE', 'VALUE', 'RATIO', 'UNIT'];
-
-function number(value: number): string {
-  if (Number.isNaN(value)) return '-';
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
+/** Three digits that count, no more. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  if (Math.abs(value) >= 100 || Number.isInteger(value)) return value.toFixed(0);
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
 
-function row(figure: Figure): string[] {
-  const [low, high] = figure.spread;
-  return [
-    figure.scenario,
-    figure.metric,
-    number(figure.value),
-    Number.isNaN(low) ? '-' : `${number(low)}–${number(high)}`,
-    figure.baseline,
-    figure.baselineValue === null ? `absent: ${figure.absent}` : number(figure.baselineValue),
-    figure.ratio === null ? '-' : figure.ratio.toFixed(2),
-    figure.unit,
-  ];
+export function range(spread: readonly [number, number] | undefined): string | null {
+  if (spread === undefined || !spread.every(Number.isFinite)) return null;
+  return spread.map(number).join('–');
 }
 
+/** Without figures there is nothing to print. */
 export function table(figures: readonly Figure[]): string {
-  const rows = [HEADERS, ...figures.map(row)];
-  const widths = HEADERS.map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  return rows
-    .map((cells) =>
-      cells
-        .map((cell, i) => cell.padEnd(widths[i]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  if (figures.length === 0) return '';
+  return renderTable(figures, [
+    { header: 'SCENARIO', value: ({ scenario }) => scenario },
+    { header: 'METRIC', value: (figure) => `${figure.metric}${figure.better === 'lower' ? ' ↓' : ''}` },
+    { header: 'PODWIRE', value: ({ value }) => number(value), right: true },
+    { header: 'MIN–MAX', value: ({ spread }) => range(spread) },
+    { header: 'BASELINE', value: ({ baseline }) => baseline },
+    { header: 'VALUE', value: baselineCell },
+    { header: 'MIN–MAX', value: ({ baselineSpread }) => range(baselineSpread) },
+    { header: 'RATIO', value: ({ ratio }) => (ratio === null ? null : ratio.toFixed(2)), right: true },
+    { header: 'UNIT', value: ({ unit }) => unit },
+  ]);
+}
+
+/** A figure that stands alone has no baseline to be absent. */
+function baselineCell({ baseline, baselineValue, value, absent }: Figure): string | null {
+  if (baselineValue !== null) return number(baselineValue);
+  return baseline === '-' && Number.isFinite(value) ? null : `absent: ${absent ?? 'no reason given'}`;
 }
