@@ -12,7 +12,8 @@ function rootOf(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
 }
 
-export const CAPTURES = join(rootOf(import.meta.dirname), 'fixtures', 'captures');
+export const ROOT = rootOf(import.meta.dirname);
+export const CAPTURES = join(ROOT, 'fixtures', 'captures');
 
 const ENDING = '.pcap';
 
