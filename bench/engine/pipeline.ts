@@ -16,6 +16,7 @@
  */
 import { GCProfiler } from 'node:v8';
 import { type Figure, median } from '../figure.js';
+import { warmUp } from './cases.js';
 import { cost, plain, rateAndCost, reference } from './figures.js';
 import { BATCH, BenchNode, type Workload } from './node.js';
 import { type Budget, type Case, timeCases } from './timing.js';
@@ -72,13 +73,6 @@ export function makeNode(scale: workloads.Scale): { node: BenchNode; usual: Work
     workloads.fromPeers('decapsulate and deliver, 64 k flows', tables, usualFlows),
   ]);
   return { node, usual };
-}
-
-/** Before the first round, so that V8 has seen all of it whatever is timed first. */
-function warmUp({ prepare, run }: Case, seconds: number): void {
-  prepare?.();
-  const end = performance.now() + seconds * 300;
-  while (performance.now() < end) run();
 }
 
 function countCollections({ prepare, run }: Case): number {

@@ -1,10 +1,13 @@
-/** Changes of a mix that its maker has no option for: other addresses, MACs by destination, VXLAN around each frame. */
+/**
+ * Changes of traffic that its maker has no option for: other addresses, MACs by destination, VXLAN around each frame,
+ * several as one.
+ */
 import { nonZero, update32 } from '../../src/wire/checksum.js';
 import * as ethernet from '../../src/wire/ethernet.js';
 import * as ipv4 from '../../src/wire/ipv4.js';
 import * as udp from '../../src/wire/udp.js';
 import * as vxlan from '../../src/wire/vxlan.js';
-import { layOut, type Traffic } from '../traffic/traffic.js';
+import { frameOf, layOut, type Traffic } from '../traffic/traffic.js';
 
 const NETWORK = ethernet.HEADER_LENGTH;
 const TRANSPORT = NETWORK + ipv4.HEADER_LENGTH;
@@ -62,6 +65,18 @@ export function inVxlan(traffic: Traffic, vni: number): Traffic {
     bytes.set(traffic.bytes.subarray(from, from + traffic.lengths[i]), offsets[i] + vxlan.HEADER_LENGTH);
   }
   return { name: `${name}-vxlan`, bytes, offsets, lengths, count };
+}
+
+/** The frames of all of them, one after the other. */
+export function joined(all: readonly { readonly traffic: Traffic }[]): Traffic {
+  const frames = all.flatMap(({ traffic }) =>
+    Array.from({ length: traffic.count }, (_, index) => frameOf(traffic, index)),
+  );
+  const lengths = Uint32Array.from(frames, (frame) => frame.length);
+  const { offsets, size } = layOut(lengths);
+  const bytes = new Uint8Array(size);
+  for (const [index, frame] of frames.entries()) bytes.set(frame, offsets[index]);
+  return { name: 'joined', bytes, offsets, lengths, count: frames.length };
 }
 
 /** The source address of each frame. */

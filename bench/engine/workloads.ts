@@ -62,27 +62,41 @@ export function byManyAndFew(scale: Scale): { many: Workload; few: Workload } {
 
 /** From pod to pods of the same subnet. */
 export function toNeighbours(name: string, tables: TablesData, flows: number): Workload {
-  const traffic = mix(flows, localDestinations());
-  setMacs(traffic, (address) => parseMac(cluster.podMac(FIRST_LOCAL + address - FIRST_LOCAL_ADDRESS)));
-  return { name, tables, port: SENDER, traffic };
+  return { name, tables, port: SENDER, traffic: bridged(flows, {}) };
+}
+
+/** Frames from the first pod to others of its subnet. */
+export function bridged(flows: number, more: Partial<MixOptions>): Traffic {
+  const traffic = mix(flows, { ...localDestinations(), ...more });
+  return setMacs(traffic, (address) => parseMac(cluster.podMac(FIRST_LOCAL + address - FIRST_LOCAL_ADDRESS)));
 }
 
 /** From pods of all other nodes to local ones, as single datagrams. */
-export function fromPeers(name: string, tables: TablesData, flows: number): Workload {
-  const frames = mix(flows, { ...localDestinations(), dstMac: cluster.VTEP_MAC });
+export function fromPeers(
+  name: string,
+  tables: TablesData,
+  flows: number,
+  more: Partial<MixOptions> = {},
+): Workload {
+  const frames = mix(flows, { ...localDestinations(), dstMac: cluster.VTEP_MAC, ...more });
   let packet = 0;
   readdress(frames, () => FIRST_NODE_ADDRESS + (packet++ % PEERS) * 256 + 2, undefined);
-  const senders = Int32Array.from(sourcesOf(frames), (source) =>
-    cluster.peerAddress((source - FIRST_NODE_ADDRESS) >>> 8),
-  );
+  const senders = Int32Array.from(sourcesOf(frames), (source) => cluster.peerAddress(peerOf(source)));
   return { name, tables, port: cluster.TUNNEL, traffic: inVxlan(frames, cluster.VNI), senders };
 }
 
-function localDestinations(): Partial<MixOptions> {
+/** The peer whose /24 of `nodeTables` the address is of. */
+export function peerOf(address: number): number {
+  return (address - FIRST_NODE_ADDRESS) >>> 8;
+}
+
+/** Of `mix`: to pods of the same subnet. */
+export function localDestinations(): Partial<MixOptions> {
   return { dst: cluster.podAddress(FIRST_LOCAL), destinations: LOCAL_PODS };
 }
 
-function mix(flows: number, more: Partial<MixOptions>): Traffic {
+/** Frames from the first pod, to its gateway where nothing else is asked for. */
+export function mix(flows: number, more: Partial<MixOptions>): Traffic {
   return makeMix({
     kind: 'minimum',
     flows,
