@@ -17,7 +17,7 @@ import { type Family, holds } from './cidr.js';
 import type { PlannedPort } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
-import { createTap, restoreTap, setPersistent, type Tap } from './host/tap.js';
+import { createTap, outliving, restoreTap, setPersistent, type Tap } from './host/tap.js';
 import type { LiveNetwork } from './live-network.js';
 import type { Logger } from './logger.js';
 import { macOf } from './mac.js';
@@ -122,7 +122,7 @@ export class Attacher {
     this.parts.ports.delist(port);
     await this.parts.publish();
     if (!keep) dropInterface(port.fd);
-    await this.parts.ports.remove(port);
+    await outliving(port.fd, () => this.parts.ports.remove(port));
   }
 
   /** The gateways of an attachment's bridge domain, IPv4 first. */

@@ -1,7 +1,10 @@
 /**
  * TAPs as the control plane uses them: made or taken up in a namespace, described for the data plane.
  */
+import { close } from 'node:fs';
+import { promisify } from 'node:util';
 import { OFFLOAD } from '../../dataplane/device.js';
+import { duplicate } from '../../linux/duplicate.js';
 import { LinuxError } from '../../linux/errno.js';
 import { closeTap, hardwareAddress, openTap, setPersistent, type Tap, TunOffload } from '../../linux/tun.js';
 import { formatMac } from '../../wire/address.js';
@@ -53,6 +56,20 @@ function takeUp(namespace: number | undefined, { ifname, nonBlocking }: TapWish)
 function macOfTap(tap: Tap): string {
   const bytes = Buffer.from(hardwareAddress(tap.fd));
   return formatMac(bytes.readUInt16BE(0), bytes.readUInt32BE(2));
+}
+
+/**
+ * Runs `action`, which has the TAP's descriptor closed, and closes the TAP itself after it, on a thread of libuv's pool.
+ * The kernel takes some 20 ms to take away an interface that goes with its last descriptor: where the data plane closed
+ * it, it forwarded nothing for so long.
+ */
+export async function outliving(fd: number, action: () => Promise<void>): Promise<void> {
+  const last = duplicate(fd);
+  try {
+    await action();
+  } finally {
+    await promisify(close)(last);
+  }
 }
 
 /** Which unfinished packets the data plane may hand to the TAP. */
