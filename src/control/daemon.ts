@@ -1,12 +1,13 @@
 /**
  * The daemon: puts the parts together and takes them apart again. Signals are the command line's business.
  *
- * Start, each step undone where a later one fails: lock of the data directory, socket free, store, data plane
- * worker, cluster joined and subnets leased, stored networks, tunnel, podwire0, first snapshot in force, stored pods,
- * the node published, API. Stop: API, work under way, cluster, worker, store, lock. Interfaces stay; the next
+ * Start, each step undone where a later one fails: lock of the data directory, socket free, store, data plane,
+ * cluster joined and subnets leased, stored networks, tunnel, podwire0, first snapshot in force, stored pods,
+ * the node published, API. Stop: API, work under way, cluster, data plane, store, lock. Interfaces stay; the next
  * daemon takes them up.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Dataplane } from '../dataplane/worker/handle.js';
 import { lockDirectory } from '../linux/lock.js';
@@ -80,9 +81,11 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   undo.add(() => store.close());
   const node = await claimNode(store, options.name);
   await refuseStrandedPods(store, options.podCidrs);
-  const dataplane = await Dataplane.start({ io: options.io });
+  const { workers } = options;
+  adviseOnWorkers(workers, log);
+  const dataplane = await Dataplane.start({ io: options.io, workers });
   const worker = superviseWorker(dataplane, log, undo);
-  log.info({ io: dataplane.io, reason: dataplane.ioReason }, 'packet I/O chosen');
+  log.info({ io: dataplane.io, reason: dataplane.ioReason, workers }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
   const parts = assemble(mtu, store, cluster, node, dataplane, log);
   const tunnel = await cluster.openTunnel(parts.ports);
@@ -121,6 +124,15 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
       log.info('stopped');
     },
   };
+}
+
+function adviseOnWorkers(workers: number, log: Logger): void {
+  const processors = availableParallelism();
+  if (workers <= processors) return;
+  log.warn(
+    { workers, processors },
+    'more forwarding threads than processors: they wait for one another; --workers should be lower',
+  );
 }
 
 function openDataDirectory(path: string): void {
@@ -344,6 +356,7 @@ function apiDaemon(
       ready: state.ready && !state.failed(),
       io: dataplane.io,
       ioReason: dataplane.ioReason,
+      workers: options.workers,
       generation: publisher.current.generation,
       podCIDRs: [...cluster.podCidrs],
       clusterCIDRs: [...cluster.clusterCidrs],

@@ -5,7 +5,7 @@
 import { hostname } from 'node:os';
 import { AddressError, parseCidr } from '../wire/address.js';
 import { canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
-import { invalid, unsupported } from './errors.js';
+import { invalid } from './errors.js';
 import { type ListenOptions, parseListenOptions, parseServerUrl } from './listen-options.js';
 import { resourceName } from './model/kinds.js';
 import { MOST_MTU, MOST_VNI, parsePrefix } from './model/network.js';
@@ -30,6 +30,8 @@ export interface DaemonOptions extends ListenOptions {
   readonly store: StoreChoice;
   readonly mtu: 'auto' | number;
   readonly io: 'auto' | 'uring' | 'poll';
+  /** Forwarding threads. */
+  readonly workers: number;
 }
 
 export type ClusterOption = 'cluster-cidr' | 'service-cidr' | 'vni';
@@ -66,7 +68,7 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   { name: 'service-cidr', value: 'CIDR[,CIDR]', help: 'addresses of services', default: SERVICE_CIDR },
   { name: 'mtu', value: 'auto|N', help: 'largest packet of pods, in bytes', default: 'auto' },
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
-  { name: 'workers', value: 'N', help: 'forwarding threads', default: '1' },
+  { name: 'workers', value: 'N', help: 'forwarding threads, 1 to 16', default: '1' },
   {
     name: 'store',
     value: 'embedded|etcd=URL[,URL]',
@@ -87,6 +89,9 @@ const CLUSTER_OPTIONS = ['cluster-cidr', 'service-cidr', 'vni'] as const;
 
 const DEFAULT_VNI = 1;
 
+/** Each costs a thread, a packet pool and descriptors of every port. */
+const MOST_WORKERS = 16;
+
 /** IPv6 needs 1280 bytes (RFC 8200 section 5). */
 const LEAST_MTU = { 4: 576, 6: 1280 } as const;
 
@@ -101,7 +106,6 @@ type Values = Readonly<Record<string, string | undefined>>;
  */
 export function parseDaemonOptions(values: Values): DaemonOptions {
   refuseUnknown(values);
-  refuseUnsupported(values);
   const cidrs = parseCidrs(values);
   const underlay = values.underlay === undefined ? undefined : parseUnderlay(values.underlay, cidrs);
   const listen = parseListenOptions(values);
@@ -121,6 +125,7 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     store,
     mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs ?? cidrs.clusterCidrs),
     io: oneOf('--io', values.io ?? 'auto', ['auto', 'uring', 'poll']),
+    workers: parseNumber('--workers', values.workers, 1, MOST_WORKERS),
     ...listen,
   };
 }
@@ -132,12 +137,6 @@ function defaultOf(name: string): string {
 function refuseUnknown(values: Values): void {
   const unknown = Object.keys(values).find((name) => !DAEMON_OPTIONS.some((option) => option.name === name));
   if (unknown !== undefined) throw invalid(`--${unknown}`, 'unknown option');
-}
-
-function refuseUnsupported(values: Values): void {
-  const workers = values.workers ?? '1';
-  if (!/^[1-9]\d{0,3}$/.test(workers)) throw invalid('--workers', `'${workers}' is not a number of threads`);
-  if (workers !== '1') throw unsupported('--workers', 'more than one is not supported');
 }
 
 function parseName(text = hostname().toLowerCase()): string {

@@ -62,6 +62,7 @@ class TapHarness implements DeviceHarness {
       port: PORT,
       name: 'eth0',
       fd: tap.fd,
+      reads: true,
       mtu: MTU,
       offloads: offloadBits(tap),
     });

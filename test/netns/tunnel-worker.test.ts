@@ -21,6 +21,7 @@ import { isBuilt } from '../support/netns-dataplane.js';
 import { processorShare } from '../support/netns-process.js';
 import { runIn, transfer } from '../support/netns-programs.js';
 import { FAR, type Family, NEAR, run, VethPair } from '../support/netns-udp.js';
+import { WORKERS } from '../support/netns-workers.js';
 import { isRoot } from './linux-support.js';
 
 if (!isBuilt) console.log('skipped: the worker thread runs from dist/, npm run build makes it');
@@ -130,7 +131,7 @@ describe.skipIf(!isRoot || !isBuilt)('the tunnel between two data planes', () =>
     for (const side of SIDES) {
       // One over each, where io_uring can be had.
       const io = side === 'near' && probeIoUring().available ? 'uring' : 'poll';
-      const plane = await handle.Dataplane.start({ io, seed: 7 });
+      const plane = await handle.Dataplane.start({ io, workers: WORKERS, seed: 7 });
       planes[side] = plane;
       plane.onTooBig = (address) => tooBig.push(`${side} to ${address}`);
       await addPod(plane, side, io === 'poll');

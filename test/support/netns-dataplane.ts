@@ -13,6 +13,7 @@ import { compileTables } from '../../src/dataplane/tables.js';
 import type { Dataplane, DataplaneOptions } from '../../src/dataplane/worker/handle.js';
 import { withNamespace } from '../../src/linux/netns.js';
 import { openTap, setHardwareAddress, type Tap } from '../../src/linux/tun.js';
+import { WORKERS } from './netns-workers.js';
 
 const HANDLE = new URL('../../dist/src/dataplane/worker/handle.js', import.meta.url);
 
@@ -62,7 +63,7 @@ export class DataplaneBench {
 
   async start({ plain = [], ...options }: PlaneOptions): Promise<Dataplane> {
     const handle = (await import(HANDLE.href)) as { Dataplane: typeof Dataplane };
-    const dataplane = await handle.Dataplane.start({ ...options, seed: 7 });
+    const dataplane = await handle.Dataplane.start({ workers: WORKERS, ...options, seed: 7 });
     this.dataplane = dataplane;
     for (const [index, side] of SIDES.entries()) {
       const tap = this.makeTap(side, index + 1, plain.includes(side) ? 0 : undefined, options.io === 'poll');

@@ -1,5 +1,6 @@
 /** What a process costs, as /proc has it. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { WORKERS } from './netns-workers.js';
 
 /** Time that all threads of a process have had a processor for (ms); those that have ended do not count. */
 export function processorTime(pid: number): number {
@@ -19,9 +20,9 @@ export async function processorShare(pid: number, ms: number): Promise<number> {
   return (processorTime(pid) - before) / (performance.now() - begun);
 }
 
-/** How many descriptors of TAPs a process has open. */
-export function openTaps(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).filter((fd) => isTun(`/proc/${pid}/fd/${fd}`)).length;
+/** How many TAPs a process has open: each of its workers has a descriptor of each. */
+export function openTaps(pid: number, workers = WORKERS): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => isTun(`/proc/${pid}/fd/${fd}`)).length / workers;
 }
 
 /** A descriptor may be closed between listing and looking. */

@@ -23,6 +23,7 @@ export function renderStatus(status: StatusAnswer, columns?: number): string {
     ['Node', status.node],
     ['Ready', status.ready ? 'yes' : 'no'],
     ['Packet I/O', `${ioName(status.io)} (${status.ioReason})`],
+    ['Workers', String(status.workers)],
     ['Node addresses', list(status.nodeIPs)],
     ['Underlay address', status.underlay ?? 'none'],
     ['Pod CIDRs', list(status.podCIDRs)],

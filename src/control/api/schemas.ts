@@ -74,6 +74,7 @@ export const SCHEMAS = {
     ready: flag,
     io: choice('uring', 'poll'),
     ioReason: text,
+    workers: count,
     generation: count,
     podCIDRs: list(text),
     clusterCIDRs: list(text),

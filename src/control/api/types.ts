@@ -170,6 +170,8 @@ export interface StatusAnswer {
   io: 'uring' | 'poll';
   /** Why this one. */
   ioReason: string;
+  /** Forwarding threads. */
+  workers: number;
   generation: number;
   podCIDRs: string[];
   clusterCIDRs: string[];

@@ -1,6 +1,6 @@
 /**
  * A TAP device over poll, read and write, for kernels where io_uring is missing or forbidden. Its descriptor
- * does not block; each packet costs one system call.
+ * does not block; each packet costs one system call. A TAP that another worker reads is only written to.
  */
 import { Errno } from '../../linux/errno.js';
 import { closeFile } from '../../linux/libc.js';
@@ -10,7 +10,7 @@ import type { Batch } from '../batch.js';
 import { DEVICE_BATCH, MAX_FRAME } from '../constants.js';
 import type { DeviceContext } from '../device.js';
 import type { TapPort } from '../worker/driver.js';
-import type { PollDevice } from './poll-device.js';
+import { type PollDevice, WRITES_ONLY } from './poll-device.js';
 import { isFatal, writeFailure } from './tap-errors.js';
 import { readFacts, writeFacts } from './virtio-facts.js';
 
@@ -26,6 +26,7 @@ export class PollTap implements PollDevice {
   failure = 0;
   mayHaveMore = false;
   private closed = false;
+  private readonly fd: number;
 
   constructor(
     tap: TapPort,
@@ -36,7 +37,8 @@ export class PollTap implements PollDevice {
     this.port = tap.port;
     this.mtu = tap.mtu;
     this.offloads = tap.offloads;
-    this.pollFd = tap.fd;
+    this.fd = tap.fd;
+    this.pollFd = tap.reads ? tap.fd : WRITES_ONLY;
   }
 
   receive(batch: Batch): number {
@@ -64,14 +66,14 @@ export class PollTap implements PollDevice {
   }
 
   closeFiles(): void {
-    closeFile(this.pollFd);
+    closeFile(this.fd);
   }
 
   private readInto(batch: Batch): boolean {
     const { pool } = this.context;
     const slot = pool.take();
     if (slot < 0) return false;
-    const result = this.io.readAt(this.pollFd, pool.at[slot] - VIRTIO_LENGTH, READ_BYTES);
+    const result = this.io.readAt(this.fd, pool.at[slot] - VIRTIO_LENGTH, READ_BYTES);
     if (result <= VIRTIO_LENGTH) {
       pool.release(slot);
       if (isFatal(result)) this.failure = -result;
@@ -85,6 +87,6 @@ export class PollTap implements PollDevice {
   private write(slot: number): number {
     const { pool } = this.context;
     writeFacts(pool, slot);
-    return this.io.writeAt(this.pollFd, pool.at[slot] - VIRTIO_LENGTH, pool.length[slot] + VIRTIO_LENGTH);
+    return this.io.writeAt(this.fd, pool.at[slot] - VIRTIO_LENGTH, pool.length[slot] + VIRTIO_LENGTH);
   }
 }

@@ -4,7 +4,7 @@
  * One read always waits in the kernel, so an idle port costs one slot and no time. When packets come, further
  * reads are queued that do not wait (RWF_NOWAIT): as many as lately found a packet, and twice as many after
  * all of them did. So a busy port moves a whole batch with one system call, and a quiet one does not pay for
- * readers that the kernel would wake for nothing.
+ * readers that the kernel would wake for nothing. A TAP that another worker reads has no read at all.
  *
  * Slots: each read in flight owns one, each write in flight one reference.
  */
@@ -71,11 +71,11 @@ export class UringTap implements UringDevice {
   }
 
   get isStarved(): boolean {
-    return !this.isWaiting && !this.closing && !this.failed;
+    return this.tap.reads && !this.isWaiting && !this.closing && !this.failed;
   }
 
   arm(): boolean {
-    if (this.closing || this.failed) return false;
+    if (!this.tap.reads || this.closing || this.failed) return false;
     const reads = this.round.begin();
     for (let i = 1; i < reads; i++) this.read(OPERATION.READ_NOWAIT);
     // The waiting read goes last: it takes the packet that none of the others found, or waits for the next.

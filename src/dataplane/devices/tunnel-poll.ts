@@ -13,7 +13,7 @@ import { DEVICE_BATCH } from '../constants.js';
 import type { DeviceContext } from '../device.js';
 import { DROP } from '../drop-reasons.js';
 import type { TunnelPort } from '../worker/driver.js';
-import type { PollDevice } from './poll-device.js';
+import { type PollDevice, WRITES_ONLY } from './poll-device.js';
 import { ROUND_BYTES } from './read-round.js';
 import type { TooBigNotices } from './too-big-notices.js';
 import * as facts from './tunnel-facts.js';
@@ -44,7 +44,7 @@ export class PollTunnel implements PollDevice {
   ) {
     this.name = tunnel.name;
     this.port = tunnel.port;
-    this.pollFd = tunnel.receiveFd;
+    this.pollFd = tunnel.receiveFd ?? WRITES_ONLY;
     this.segments = tunnel.segments ?? true;
   }
 
@@ -79,8 +79,9 @@ export class PollTunnel implements PollDevice {
   }
 
   closeFiles(): void {
-    closeFile(this.tunnel.receiveFd);
-    for (const fd of this.tunnel.sendFds) closeFile(fd);
+    const { receiveFd, sendFds } = this.tunnel;
+    if (receiveFd !== undefined) closeFile(receiveFd);
+    for (const fd of sendFds) closeFile(fd);
   }
 
   private readInto(batch: Batch): number {

@@ -13,6 +13,8 @@
  * Drops: too-big (the path's MTU, which is told to the listener), tx-queue-full (also more than MAX_SENDS in one
  * cycle), device-error (no route, the network's errors), port-down, malformed-tunnel (longer than any datagram).
  *
+ * Without a socket to receive on, which another worker has, it sends only.
+ *
  * Slots: each read in flight owns one, each send in flight one reference.
  */
 import { closeFile } from '../../linux/libc.js';
@@ -51,6 +53,7 @@ export class UringTunnel implements UringDevice {
   private failed = false;
   /** Messages of reads; which are free, and which one belongs to a slot that is being read to. */
   private readonly reads: MessageTable;
+  private readonly canRead: boolean;
   private readonly freeReads = new Uint8Array(MAX_READS);
   private freeReadCount = MAX_READS;
   private readonly readOf: Uint8Array;
@@ -73,6 +76,7 @@ export class UringTunnel implements UringDevice {
     this.name = tunnel.name;
     this.port = tunnel.port;
     this.segments = tunnel.segments ?? true;
+    this.canRead = tunnel.receiveFd !== undefined;
     this.reads = new MessageTable(MAX_READS, queue.address);
     this.sends = new MessageTable(queue.sq.entries, queue.address);
     for (let i = 0; i < MAX_READS; i++) this.freeReads[i] = i;
@@ -88,7 +92,7 @@ export class UringTunnel implements UringDevice {
   }
 
   get isStarved(): boolean {
-    return !this.isWaiting && !this.closing && !this.failed;
+    return this.canRead && !this.isWaiting && !this.closing && !this.failed;
   }
 
   receive(batch: Batch): number {
@@ -111,12 +115,13 @@ export class UringTunnel implements UringDevice {
   }
 
   closeFiles(): void {
-    closeFile(this.tunnel.receiveFd);
-    for (const fd of this.tunnel.sendFds) closeFile(fd);
+    const { receiveFd, sendFds } = this.tunnel;
+    if (receiveFd !== undefined) closeFile(receiveFd);
+    for (const fd of sendFds) closeFile(fd);
   }
 
   arm(): boolean {
-    if (this.closing || this.failed) return false;
+    if (!this.canRead || this.closing || this.failed) return false;
     const reads = this.round.begin();
     for (let i = 1; i < reads; i++) this.read(OPERATION.READ_NOWAIT);
     // The waiting read goes last: it takes the packet that none of the others found, or waits for the next.

@@ -9,6 +9,11 @@ export interface TapPort {
   readonly port: number;
   readonly name: string;
   readonly fd: number;
+  /**
+   * Of the workers that drive a TAP one reads it, the others only write: to them nothing comes, and its interface's
+   * end is told by the one that reads.
+   */
+  readonly reads: boolean;
   readonly mtu: number;
   /** Bits of OFFLOAD that its interface was granted. */
   readonly offloads: number;
@@ -20,7 +25,8 @@ export interface TunnelPort {
   readonly name: string;
   /** Of the sockets' address. */
   readonly family: 4 | 6;
-  readonly receiveFd: number;
+  /** undefined: this worker only sends, another one reads. */
+  readonly receiveFd: number | undefined;
   /** At most TUNNEL_SOURCES. */
   readonly sendFds: readonly number[];
   /** false: several datagrams of a slot are sent one by one from the beginning, as where UDP_SEGMENT is missing. */

@@ -1,36 +1,48 @@
 /**
- * The control side's handle on a data plane worker: starts it, gives it ports and snapshots, asks it.
+ * The control side's handle on the data plane: one worker thread, or several that share the ports.
  *
- * Requests are posted and announced through an eventfd, since the worker's event loop never runs; answers come
- * back as messages. Counters are read directly from shared memory.
+ * Each port is read by one worker, its owner, and written by all, through descriptors of their own. A flow comes in
+ * at one port, so one worker takes its packets, and their order stays. Every worker has the same snapshot; what they
+ * learn from packets they tell one another (gossip.ts). The tunnel is the first worker's, which is also the one that
+ * probes peers. The end of one worker is the end of all. decisions/0032 says why it is so.
  */
 import { randomInt } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
-import { closeEventfd, createEventfd, signalEventfd } from '../../linux/eventfd.js';
-import { Counters } from '../counters.js';
-import { PeerStates } from '../peer-states.js';
+import { closeFile, duplicateFile } from '../../linux/libc.js';
+import { type CounterReader, SummedCounters } from '../counters.js';
+import type { PeerStates } from '../peer-states.js';
 import type { TablesData } from '../tables.js';
-import { clockStart } from './clock.js';
 import type { TunnelPort } from './driver.js';
-import type {
-  Answer,
-  Event,
-  IoChoice,
-  LearnedAnswer,
-  Request,
-  UsageAnswer,
-  WorkerStart,
-} from './messages.js';
+import { mergeLearned } from './learned-answer.js';
+import type { IoChoice, LearnedAnswer, Request, UsageAnswer } from './messages.js';
+import { PortOwners } from './port-owners.js';
+import { type StartedWorkers, startWorkers } from './start-workers.js';
+import type { WorkerEvent, WorkerHandle } from './worker-handle.js';
 
-/** Packets that may exist at once: 16 k slots of 64 KiB address space; only touched pages are memory. */
+export { DataplaneError } from './worker-handle.js';
+
+/** Packets that may exist at once in a worker: 16 k slots of 64 KiB address space; only touched pages are memory. */
 const DEFAULT_SLOTS = 16_384;
+
+/** The worker that reads the tunnel and probes peers. */
+const PROBING = 0;
 
 export interface DataplaneOptions {
   readonly io: IoChoice;
-  /** Slots of the packet pool. */
+  /** Threads that forward; default 1. */
+  readonly workers?: number;
+  /** Slots of each worker's packet pool. */
   readonly slots?: number;
   /** Keys the hash tables; random unless given. */
   readonly seed?: number;
+}
+
+export interface TapSpecification {
+  /** Number of its port. */
+  readonly id: number;
+  readonly name: string;
+  readonly fd: number;
+  readonly mtu: number;
+  readonly offloads: number;
 }
 
 export interface TunnelSpecification {
@@ -38,31 +50,18 @@ export interface TunnelSpecification {
   readonly id: number;
   readonly name: string;
   /** What `openTunnelSockets` has opened. */
-  readonly sockets: Omit<TunnelPort, 'port' | 'name'>;
+  readonly sockets: Omit<TunnelPort, 'port' | 'name' | 'receiveFd'> & { readonly receiveFd: number };
 }
 
-/** An error of the worker, with its stable code. */
-export class DataplaneError extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'DataplaneError';
-  }
-}
-
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
+/** The request that gives a worker a port, with descriptors of its own. */
+type AddRequest = (fds: readonly number[], reads: boolean) => Request;
 
 export class Dataplane {
-  io: 'uring' | 'poll' = 'poll';
-  ioReason = '';
-  counters = new Counters();
+  readonly io: 'uring' | 'poll';
+  readonly ioReason: string;
+  readonly counters: CounterReader;
   /** What probes have found out about each peer; a number is that of the last snapshot whose `swap` has resolved. */
-  peerStates = new PeerStates();
+  readonly peerStates: PeerStates;
   /** The interface of a port has vanished under it. */
   onPortDown: (id: number, reason: string) => void = () => {};
   /**
@@ -70,45 +69,42 @@ export class Dataplane {
    * resolves is of the snapshot before.
    */
   onPeer: (id: number, isUp: boolean) => void = () => {};
-  /** A datagram to this underlay address was too big for its path; at most once a second for each address. */
+  /** A datagram to this underlay address was too big for its path; each worker tells it once a second at most. */
   onTooBig: (address: string) => void = () => {};
-  /** The worker has ended: on request, or with an error. */
+  /** The data plane has ended: on request, or with the error of a worker, after which it is of no use. */
   onExit: (error?: Error) => void = () => {};
-  private readonly waiting = new Map<number, Waiting>();
-  private nextId = 1;
+  private readonly workers: readonly WorkerHandle[];
+  private readonly owners: PortOwners;
   private failure: Error | undefined;
 
-  private constructor(
-    private readonly worker: Worker,
-    private readonly wakeFd: number,
-  ) {
-    worker.on('error', (error) => {
-      this.failure = error;
-    });
-    worker.on('exit', () => this.ended());
+  private constructor({ workers, ioReason }: StartedWorkers) {
+    this.workers = workers;
+    this.owners = new PortOwners(workers.length);
+    this.io = workers[0].io;
+    this.ioReason = ioReason;
+    const counters = workers.map((worker) => worker.counters);
+    this.counters = counters.length === 1 ? counters[0] : new SummedCounters(counters);
+    this.peerStates = workers[PROBING].peerStates;
+    for (const worker of workers) worker.onEvent = (event) => this.hear(event);
+    this.watch();
   }
 
   /** Rejects with DataplaneError IO_URING_UNAVAILABLE where io_uring was asked for and cannot be had. */
   static async start(options: DataplaneOptions): Promise<Dataplane> {
-    const wakeFd = createEventfd();
-    const { io, slots = DEFAULT_SLOTS, seed = randomInt(2 ** 31) } = options;
-    const start: WorkerStart = { io, slots, seed, wakeFd };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start });
-    const dataplane = new Dataplane(worker, wakeFd);
-    await dataplane.started();
-    return dataplane;
+    const { io, workers = 1, slots = DEFAULT_SLOTS, seed = randomInt(2 ** 31) } = options;
+    return new Dataplane(await startWorkers({ io, workers, slots, seed }));
   }
 
-  /** Takes over an open TAP as port `id`. The port stays closed until a snapshot opens it. */
-  async addPort(port: {
-    id: number;
-    name: string;
-    fd: number;
-    mtu: number;
-    offloads: number;
-  }): Promise<void> {
-    const { id, ...tap } = port;
-    await this.request({ type: 'add-port', tap: { port: id, ...tap } });
+  /**
+   * Takes over an open TAP as port `id`. The port stays closed until a snapshot opens it. Where it rejects, the
+   * descriptor stays the caller's.
+   */
+  async addPort({ id, fd, ...tap }: TapSpecification): Promise<void> {
+    const owner = this.owners.choose(id);
+    await this.addToAll(id, owner, [fd], ([own], reads) => ({
+      type: 'add-port',
+      tap: { ...tap, port: id, fd: own, reads },
+    }));
   }
 
   /**
@@ -117,90 +113,115 @@ export class Dataplane {
    */
   async addTunnel({ id, name, sockets }: TunnelSpecification): Promise<void> {
     const { family, receiveFd, sendFds, segments } = sockets;
-    await this.request({
+    this.owners.give(id, PROBING);
+    await this.addToAll(id, PROBING, sendFds, (own, reads) => ({
       type: 'add-tunnel',
-      tunnel: { port: id, name, family, receiveFd, sendFds, segments },
-    });
+      tunnel: {
+        ...{ port: id, name, family, segments },
+        receiveFd: reads ? receiveFd : undefined,
+        sendFds: own,
+      },
+    }));
   }
 
-  /** Resolves when nothing of the port is in flight and its descriptors are closed. */
+  /**
+   * Resolves when nothing of the port is in flight and its descriptors are closed. First at its owner: then no more
+   * is learned at the port when the others forget what they were told of it.
+   */
   async removePort(id: number): Promise<void> {
-    await this.request({ type: 'remove-port', port: id });
+    const request: Request = { type: 'remove-port', port: id };
+    const owner = this.owners.of(id);
+    await this.workers[owner].request(request);
+    await Promise.all(this.others(owner).map((worker) => worker.request(request)));
+    this.owners.release(id);
   }
 
-  /** Resolves when the snapshot is in force. */
+  /**
+   * Resolves when the snapshot is in force everywhere: with the worker that probes last, so that nothing is told of
+   * its peers before.
+   */
   async swap(tables: TablesData): Promise<void> {
-    await this.request({ type: 'swap', tables });
+    const request: Request = { type: 'swap', tables };
+    await Promise.all(this.others(PROBING).map((worker) => worker.request(request)));
+    await this.workers[PROBING].request(request);
   }
 
   async learned(): Promise<LearnedAnswer> {
-    return (await this.request({ type: 'learned' })) as LearnedAnswer;
+    return mergeLearned((await this.ask({ type: 'learned' })) as LearnedAnswer[]);
   }
 
+  /** Of all pools together. */
   async usage(): Promise<UsageAnswer> {
-    return (await this.request({ type: 'usage' })) as UsageAnswer;
+    const answers = (await this.ask({ type: 'usage' })) as UsageAnswer[];
+    return answers.reduce((sum, { slots, free, inFlight, held }) => ({
+      slots: sum.slots + slots,
+      free: sum.free + free,
+      inFlight: sum.inFlight + inFlight,
+      held: sum.held + held,
+    }));
   }
 
-  /** Ends the worker and closes its descriptors; persistent interfaces stay. */
+  /** Ends the workers and closes their descriptors; persistent interfaces stay. */
   async stop(): Promise<void> {
-    const exited = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
-    await this.request({ type: 'stop' });
-    await exited;
+    await Promise.allSettled(this.workers.map((worker) => worker.stop()));
+    if (this.failure !== undefined) throw this.failure;
   }
 
-  private request(request: Request): Promise<unknown> {
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    const id = this.nextId++;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ id, request });
-      signalEventfd(this.wakeFd);
-    });
+  /** First to those that only write, each with duplicates of the descriptors; then to the owner. */
+  private async addToAll(id: number, owner: number, fds: readonly number[], add: AddRequest): Promise<void> {
+    const writers = this.others(owner);
+    try {
+      await Promise.all(writers.map((worker) => addWriter(worker, fds, add)));
+      await this.workers[owner].request(add(fds, true));
+    } catch (error) {
+      await Promise.allSettled(writers.map((worker) => worker.request({ type: 'remove-port', port: id })));
+      this.owners.release(id);
+      throw error;
+    }
   }
 
-  private started(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.worker.once('exit', () => reject(this.failure ?? new Error('the worker ended while starting')));
-      this.worker.on('message', (message: Answer | Event) => {
-        if (message.type === 'started') {
-          this.io = message.io;
-          this.ioReason = message.ioReason;
-          this.counters = new Counters(message.counters);
-          this.peerStates = new PeerStates(message.peerStates, message.clockStart - clockStart());
-          resolve();
-        } else if (message.type === 'start-failed') {
-          this.failure = new DataplaneError(message.code, message.message);
-          reject(this.failure);
-        } else this.receive(message);
+  private others(worker: number): readonly WorkerHandle[] {
+    return this.workers.filter((_, index) => index !== worker);
+  }
+
+  private ask(request: Request): Promise<unknown[]> {
+    return Promise.all(this.workers.map((worker) => worker.request(request)));
+  }
+
+  private hear(event: WorkerEvent): void {
+    if (event.type === 'port-down') this.onPortDown(event.port, event.reason);
+    else if (event.type === 'path-mtu') this.onTooBig(event.address);
+    else this.onPeer(event.peer, event.isUp);
+  }
+
+  private watch(): void {
+    for (const { exited } of this.workers) {
+      void exited.then((error) => {
+        if (error !== undefined) this.fail(error);
       });
+    }
+    void Promise.all(this.workers.map(({ exited }) => exited)).then(() => {
+      if (this.failure === undefined) this.onExit();
     });
   }
 
-  private receive(message: Exclude<Answer | Event, { type: 'started' | 'start-failed' }>): void {
-    if (message.type === 'port-down') {
-      this.onPortDown(message.port, message.reason);
-      return;
-    }
-    if (message.type === 'path-mtu') {
-      this.onTooBig(message.address);
-      return;
-    }
-    if (message.type === 'peer') {
-      this.onPeer(message.peer, message.isUp);
-      return;
-    }
-    const waiting = this.waiting.get(message.id);
-    this.waiting.delete(message.id);
-    if (message.type === 'answer') waiting?.resolve(message.value);
-    else waiting?.reject(new DataplaneError(message.code, message.message));
+  /** A worker has ended with an error: the first such is told, and the others go as well. */
+  private fail(error: Error): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    for (const worker of this.workers) worker.stop().catch(() => undefined);
+    this.onExit(error);
   }
+}
 
-  private ended(): void {
-    this.failure ??= new DataplaneError('DATAPLANE_STOPPED', 'the data plane has stopped');
-    closeEventfd(this.wakeFd);
-    for (const { reject } of this.waiting.values()) reject(this.failure);
-    this.waiting.clear();
-    const isOrderly = this.failure instanceof DataplaneError && this.failure.code === 'DATAPLANE_STOPPED';
-    this.onExit(isOrderly ? undefined : this.failure);
+/** The duplicates are the worker's where it takes the port, else they are closed. */
+async function addWriter(worker: WorkerHandle, fds: readonly number[], add: AddRequest): Promise<void> {
+  const own: number[] = [];
+  try {
+    for (const fd of fds) own.push(duplicateFile(fd));
+    await worker.request(add(own, false));
+  } catch (error) {
+    own.forEach(closeFile);
+    throw error;
   }
 }

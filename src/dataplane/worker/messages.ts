@@ -2,6 +2,7 @@
  * What the control side and the worker say to each other. Every request gets one answer with its number; an
  * event comes unasked.
  */
+import type { GossipShare } from '../gossip.js';
 import type { TablesData } from '../tables.js';
 import type { TapPort, TunnelPort } from './driver.js';
 
@@ -14,6 +15,10 @@ export interface WorkerStart {
   readonly seed: number;
   /** The eventfd that the control side signals after posting a request. */
   readonly wakeFd: number;
+  /** This worker's place among several, and how they tell one another what they have learned. */
+  readonly gossip?: GossipShare;
+  /** Whether it asks peers if they answer: the one that reads the tunnel does. */
+  readonly probes: boolean;
 }
 
 export type Request =

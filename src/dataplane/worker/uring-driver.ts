@@ -26,6 +26,9 @@ const MIN_FILES = 64;
 /** Registered files that are no port's, at the end of the table: the tunnel's senders and the wake-up. */
 const RESERVED_FILES = TUNNEL_SOURCES + 1;
 
+/** Registered in place of a descriptor: nothing is read there. */
+const NO_FILE = -1;
+
 /** How soon ports that got no slot for a read are tried again (ms). */
 const STARVED_WAIT = 1;
 
@@ -82,13 +85,13 @@ export class UringDriver implements Driver, UringQueue {
   }
 
   openTunnel(tunnel: TunnelPort): Device {
-    const { sendFds, port } = tunnel;
+    const { sendFds, receiveFd, port } = tunnel;
     if (this.tunnel !== undefined) throw new SystemError(Errno.EBUSY, 'io_uring', 'a second tunnel');
     if (sendFds.length > TUNNEL_SOURCES) {
       throw new SystemError(Errno.EMFILE, 'io_uring', `${sendFds.length} senders`);
     }
     try {
-      this.register(port, tunnel.receiveFd);
+      this.register(port, receiveFd ?? NO_FILE);
       for (let i = 0; i < sendFds.length; i++) this.ring.setFile(this.firstSender + i, sendFds[i]);
     } catch (error) {
       // The table would keep what it has open, and with it the UDP port.

@@ -31,7 +31,8 @@ class Worker {
   private isRunning = true;
 
   constructor() {
-    this.engine = new Engine({ slots: start.slots, seed: start.seed, checksum: wasmChecksum });
+    const { slots, seed, gossip, probes } = start;
+    this.engine = new Engine({ slots, seed, gossip, probes, checksum: wasmChecksum });
     const chosen = openDriver(
       start.io,
       this.engine,

@@ -84,6 +84,7 @@ describe('what the switch knows', () => {
       ready: true,
       io: 'uring',
       ioReason: 'the kernel has it',
+      workers: 1,
       generation: 4,
       podCIDRs: ['10.244.0.0/24'],
       clusterCIDRs: ['10.244.0.0/16'],

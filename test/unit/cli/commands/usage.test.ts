@@ -34,7 +34,7 @@ describe('a wrong command line', () => {
     [['daemon', '-o', 'json'], 'error: USAGE: -o: daemon has no output format'],
     [['daemon', '--mtu', '9'], "error: INVALID: --mtu: '9'"],
     [['daemon', '--join', 'x'], "error: INVALID: --join: 'x' is no URL"],
-    [['daemon', '--workers', '2'], 'error: UNSUPPORTED: --workers: '],
+    [['daemon', '--workers', '17'], "error: INVALID: --workers: '17' is not a number from 1 to 16"],
     [['status', '--socket', ''], 'error: USAGE: --socket: the path is empty'],
   ])('%j', async (argv, message) => {
     const { err, out, status } = await podwire(...argv);

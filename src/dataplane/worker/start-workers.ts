@@ -1,0 +1,54 @@
+/**
+ * Starts the workers of a data plane. The first chooses how packets are read and written, and the others follow
+ * it, since a TAP's descriptors are of one open file and so block for all of them or for none.
+ */
+import { makeGossipRings } from '../gossip.js';
+import type { IoChoice } from './messages.js';
+import { DataplaneError, WorkerHandle } from './worker-handle.js';
+
+export interface WorkerSettings {
+  readonly io: IoChoice;
+  readonly slots: number;
+  readonly seed: number;
+  /** How many. */
+  readonly workers: number;
+}
+
+export interface StartedWorkers {
+  readonly workers: readonly WorkerHandle[];
+  readonly ioReason: string;
+}
+
+/** Rejects as WorkerHandle.start does; then none is running. */
+export async function startWorkers(settings: WorkerSettings): Promise<StartedWorkers> {
+  try {
+    const workers = await startAll(settings);
+    return { workers, ioReason: workers[0].ioReason };
+  } catch (error) {
+    // Where the first has found no io_uring, it has fallen back by itself.
+    const isRefused = error instanceof DataplaneError && error.code === 'IO_URING_UNAVAILABLE';
+    if (settings.io !== 'auto' || !isRefused) throw error;
+    const ioReason = `no io_uring for ${settings.workers} workers: ${error.message}`;
+    return { workers: await startAll({ ...settings, io: 'poll' }), ioReason };
+  }
+}
+
+async function startAll({ io, slots, seed, workers }: WorkerSettings): Promise<readonly WorkerHandle[]> {
+  const rings = workers > 1 ? makeGossipRings(workers) : undefined;
+  const start = (own: number, choice: IoChoice): Promise<WorkerHandle> =>
+    WorkerHandle.start({
+      io: choice,
+      slots,
+      seed,
+      probes: own === 0,
+      ...(rings && { gossip: { own, rings } }),
+    });
+  const first = await start(0, io);
+  const others = Array.from({ length: workers - 1 }, (_, index) => start(index + 1, first.io));
+  const outcomes = await Promise.allSettled(others);
+  const started = [first, ...outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+  const failed = outcomes.find((one) => one.status === 'rejected');
+  if (failed === undefined) return started;
+  await Promise.allSettled(started.map((worker) => worker.stop()));
+  throw failed.reason;
+}
