@@ -28,7 +28,7 @@ export async function tcpStreams(path: Path, streams: number, span: Span): Promi
       '-J',
     ];
     const [text, { processors }] = await both(
-      finish('ip', client, span.signal),
+      finish('ip', client, bounded(span)),
       watch(span, () => 0),
     );
     const { end: result } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
