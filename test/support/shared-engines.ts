@@ -6,7 +6,7 @@ import { InMemoryDevice } from '../../src/dataplane/devices/memory.js';
 import { Engine } from '../../src/dataplane/engine.js';
 import { makeGossipRings } from '../../src/dataplane/gossip.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
-import { compileTables } from '../../src/dataplane/tables.js';
+import { compileTables, type TablesData } from '../../src/dataplane/tables.js';
 import { wasmChecksum } from '../../src/wire/checksum-kernel.js';
 
 const SLOTS = 128;
@@ -63,11 +63,12 @@ export class SharedEngines {
   }
 
   swap(snapshot: Snapshot): void {
-    for (const index of this.engines.keys()) this.swapOne(index, snapshot);
+    const tables = compileTables(snapshot);
+    for (const index of this.engines.keys()) this.swapOne(index, tables);
   }
 
-  swapOne(index: number, snapshot: Snapshot): void {
-    this.engines[index].swap(compileTables(snapshot));
+  swapOne(index: number, tables: TablesData): void {
+    this.engines[index].swap(tables);
   }
 
   /** Makes a frame arrive; the engine that reads the port has to run. */

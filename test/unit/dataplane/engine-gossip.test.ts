@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { LEARNED_AGE } from '../../../src/dataplane/constants.js';
 import type { Snapshot } from '../../../src/dataplane/snapshot.js';
+import { compileTables } from '../../../src/dataplane/tables.js';
 import { SharedEngines, strangerFrame } from '../../support/shared-engines.js';
 import { networks } from '../../support/snapshots.js';
 import { STRANGER as ARP_STRANGER, FOR_NOBODY } from './elements/packets/arp-responder.js';
@@ -105,7 +106,7 @@ describe('engines side by side', () => {
       const engines = setUp();
       engines.send(0, strangerFrame(A));
       for (const index of order) {
-        engines.swapOne(index, moved(0, 1, 2));
+        engines.swapOne(index, compileTables(moved(0, 1, 2)));
         // Between the two swaps it speaks again, in whichever domain its reader has it.
         engines.send(0, strangerFrame(A));
       }
