@@ -6,7 +6,8 @@
  */
 import type { Figure } from '../figure.js';
 import { quantile } from '../figure.js';
-import { tcpThroughput } from '../node/measure.js';
+import { both, inside, tcpThroughput } from '../node/measure.js';
+import type { Path } from '../node/path.js';
 import type { Progress } from '../progress.js';
 import type { RunOptions } from '../runnable.js';
 import { finish, has } from '../shell.js';
@@ -47,7 +48,8 @@ interface Churned {
 interface Collected {
   readonly alone: Churned;
   readonly together: Churned;
-  readonly lost: number;
+  readonly calm: Echoes;
+  readonly shaken: Echoes;
   readonly quiet: number[];
   readonly churned: number[];
 }
@@ -62,7 +64,7 @@ export async function scaleChurn(
   progress.say(`${SCALE_CHURN}: attaching the pods that stay`);
   const crowd = await Crowd.open(options.daemonFlags);
   try {
-    await crowd.grow(size.resident);
+    await crowd.grow(size.resident, options);
     return figuresOf(await measure(crowd, options, size, progress), size);
   } finally {
     await crowd.close();
@@ -71,34 +73,33 @@ export async function scaleChurn(
 
 async function measure(
   crowd: Crowd,
-  { rounds, seconds }: RunOptions,
+  { rounds, seconds, signal }: RunOptions,
   size: ChurnSize,
   progress: Progress,
 ): Promise<Collected> {
   const churning = crowd.addNamespaces(size.parallel);
   const path = crowd.path();
+  const until = (end: number) => (): boolean => performance.now() < end && signal?.aborted !== true;
+  const longEnough = (): (() => boolean) => until(performance.now() + size.seconds * 1000);
   progress.say(`${SCALE_CHURN}: one pod at a time`);
-  const alone = await churn(crowd, churning.slice(0, 1), until(size.seconds));
+  const alone = await churn(crowd, churning.slice(0, 1), longEnough());
+  progress.say(`${SCALE_CHURN}: echoes`);
+  const calm = await echoes(path, size.seconds / 2, signal);
   progress.say(`${SCALE_CHURN}: ${size.parallel} pods at a time, beside echoes`);
-  const [lost, together] = await Promise.all([
-    lostEchoes(crowd, size.seconds),
-    churn(crowd, churning, until(size.seconds)),
-  ]);
+  const [shaken, together] = await both(
+    echoes(path, size.seconds, signal),
+    churn(crowd, churning, longEnough()),
+  );
   const quiet: number[] = [];
   const churned: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     const short = Math.min(seconds, LONGEST);
     progress.say(`${SCALE_CHURN}: round ${round} of ${rounds}, one TCP stream`);
-    quiet.push(await tcpThroughput(path, short));
+    quiet.push(await tcpThroughput(path, short, signal));
     progress.say(`${SCALE_CHURN}: round ${round} of ${rounds}, one TCP stream beside one pod at a time`);
-    churned.push(await streamBesideChurn(crowd, churning.slice(0, 1), short));
+    churned.push(await streamBesideChurn(crowd, churning.slice(0, 1), short, signal));
   }
-  return { alone, together, lost, quiet, churned };
-}
-
-function until(seconds: number): () => boolean {
-  const end = performance.now() + seconds * 1000;
-  return () => performance.now() < end;
+  return { alone, together, calm, shaken, quiet, churned };
 }
 
 /** In each namespace, one pod after the other is attached and detached, as long as `goesOn`. */
@@ -128,26 +129,31 @@ async function streamBesideChurn(
   crowd: Crowd,
   namespaces: readonly string[],
   seconds: number,
+  signal?: AbortSignal,
 ): Promise<number> {
   let isOver = false;
   const churning = churn(crowd, namespaces, () => !isOver);
   try {
-    return await tcpThroughput(crowd.path(), seconds);
+    return await tcpThroughput(crowd.path(), seconds, signal);
   } finally {
     isOver = true;
     await churning;
   }
 }
 
-/** Between the first two pods, in so many seconds. */
-async function lostEchoes(crowd: Crowd, seconds: number): Promise<number> {
-  const { a, b } = crowd.path();
+interface Echoes {
+  readonly lost: number;
+  /** ms */
+  readonly times: readonly number[];
+}
+
+/** From the first pod to the second, for so many seconds. */
+async function echoes({ a, b }: Path, seconds: number, signal?: AbortSignal): Promise<Echoes> {
   const count = Math.round(seconds / ECHO_INTERVAL);
-  const options = ['-q', '-c', String(count), '-i', String(ECHO_INTERVAL), '-W', String(ECHO_WAIT)];
-  const text = await finish('ip', ['netns', 'exec', a.namespace, 'ping', ...options, b.address]);
-  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(text) ?? [];
-  if (sent === undefined) throw new Error(`ping says nothing of packets: ${text}`);
-  return Number(sent) - Number(received);
+  const options = ['-c', String(count), '-i', String(ECHO_INTERVAL), '-W', String(ECHO_WAIT), b.address];
+  const text = await finish('ip', [...inside(a.namespace, 'ping'), ...options], signal);
+  const times = [...text.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+  return { lost: count - times.length, times };
 }
 
 const RATE = {
@@ -158,18 +164,28 @@ const RATE = {
   }),
 } as const;
 
-function figuresOf({ alone, together, lost, quiet, churned }: Collected, { parallel }: ChurnSize): Figure[] {
-  const beside = { name: BASELINE, values: quiet };
+function figuresOf(
+  { alone, together, calm, shaken, quiet, churned }: Collected,
+  { parallel }: ChurnSize,
+): Figure[] {
+  const how = `${parallel} at once`;
+  const lost: Measure = { metric: `echoes lost, ${how}`, unit: 'echoes', better: 'lower' };
+  const stream: Measure = { metric: 'one TCP stream, one at a time', unit: 'Gbit/s' };
   return [
     figure(SCALE_CHURN, RATE.alone, [alone.rate]),
     ...latencies('one at a time', alone),
     figure(SCALE_CHURN, RATE.together(parallel), [together.rate]),
-    ...latencies(`${parallel} at once`, together),
-    figure(SCALE_CHURN, { metric: `echoes lost, ${parallel} at once`, unit: 'echoes', better: 'lower' }, [
-      lost,
-    ]),
-    figure(SCALE_CHURN, { metric: 'one TCP stream, one at a time', unit: 'Gbit/s' }, churned, beside),
+    ...latencies(how, together),
+    figure(SCALE_CHURN, lost, [shaken.lost]),
+    ...[0.5, 0.99].map((q) => echoTime(how, q, shaken, calm)),
+    figure(SCALE_CHURN, stream, churned, { name: BASELINE, values: quiet }),
   ];
+}
+
+function echoTime(how: string, q: number, shaken: Echoes, calm: Echoes): Figure {
+  const measure: Measure = { metric: `echo p${q * 100}, ${how}`, unit: 'ms', better: 'lower' };
+  const baseline = { name: BASELINE, values: [quantile(calm.times, q)] };
+  return figure(SCALE_CHURN, measure, [quantile(shaken.times, q)], baseline);
 }
 
 function latencies(how: string, { attach, detach }: Churned): Figure[] {

@@ -9,33 +9,38 @@
  * Namespaces are cheap here: `ip -batch` makes 500 in 0.3 s. Pods are attached through the API, as a container runtime
  * would, some at a time.
  */
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../src/cli/client.js';
 import type { AttachAnswer, DetachAnswer } from '../../src/control/api/types.js';
-import { type End, INTERFACE, type Path } from '../node/path.js';
+import { type End, INTERFACE, type Path, pinAll } from '../node/path.js';
 import { PROGRAM } from '../node/subjects.js';
 import { end, run, startUntil } from '../shell.js';
 
-const POD_CIDR = '10.9.0.0/16';
+/** Room for 1,020 pods. A larger one takes longer to be claimed, by 4 ms for each /24. */
+const POD_CIDR = '10.9.0.0/22';
 
 /** In no pod's use: the last addresses are given out last. */
-export const NOBODY = '10.9.255.250';
+export const NOBODY = '10.9.3.250';
 
-/** Attached at a time: two for each of this many would wait for the same `ip`. */
+/** Attached at a time. */
 const PARALLEL = 4;
 
 /** All the pods of a crowd are deleted within this; the kernel takes its time for namespaces (ms). */
 const BATCH_TIMEOUT = 120_000;
-
-type Running = Awaited<ReturnType<typeof startUntil>>;
 
 let made = 0;
 
 export interface CrowdPod extends End {
   readonly name: string;
   readonly gateway: string;
+}
+
+export interface Growing {
+  readonly said?: (attached: number) => void;
+  readonly signal?: AbortSignal;
 }
 
 export class Crowd {
@@ -45,7 +50,7 @@ export class Crowd {
   private constructor(
     private readonly prefix: string,
     private readonly folder: string,
-    private readonly daemon: Running,
+    private readonly daemon: ChildProcess,
     readonly api: ApiClient,
   ) {}
 
@@ -71,18 +76,24 @@ export class Crowd {
     return this.daemon.pid!;
   }
 
-  /** Attaches pods until there are `count`. @param said how many there are, now and then */
-  async grow(count: number, said: (attached: number) => void = () => {}): Promise<void> {
+  /**
+   * Attaches pods until there are `count`.
+   * @param said how many there are, now and then. @throws what `signal` is aborted with
+   */
+  async grow(count: number, { said, signal }: Growing = {}): Promise<void> {
     const first = this.pods.length;
     const names = this.addNamespaces(count - first);
     const queue = names.map((namespace, index) => ({ namespace, name: `p${first + index}` }));
     const next = async (): Promise<void> => {
       for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) {
+        signal?.throwIfAborted();
         this.pods.push(await this.attach(pod.name, pod.namespace));
-        if (this.pods.length % 50 === 0) said(this.pods.length);
+        if (this.pods.length % 50 === 0) said?.(this.pods.length);
       }
     };
-    await Promise.all(Array.from({ length: PARALLEL }, next));
+    // All of them end before an error is passed on: nothing may be attached to what is being closed.
+    const ended = await Promise.allSettled(Array.from({ length: PARALLEL }, next));
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
   }
 
   /** Fresh namespaces, which go with the crowd. */
@@ -113,9 +124,7 @@ export class Crowd {
       a,
       b,
       towardsB: { mac: b.mac, address: NOBODY },
-      pin: (processors) => {
-        run('taskset', ['-a', '-p', '-c', processors, String(this.pid)]);
-      },
+      pin: (processors) => pinAll(this.pid, processors),
       close: () => this.close(),
     };
   }

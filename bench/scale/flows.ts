@@ -7,10 +7,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Figure } from '../figure.js';
+import { inside } from '../node/measure.js';
 import { INTERFACE, type Path } from '../node/path.js';
+import { type Span, warmUp, watch } from '../node/window.js';
 import type { Progress } from '../progress.js';
 import type { RunOptions } from '../runnable.js';
-import { finish, has, run, sleep } from '../shell.js';
+import { end, has, run, startUntil } from '../shell.js';
 import { Crowd } from './crowd.js';
 import { absent, figure, type Measure } from './values.js';
 
@@ -31,13 +33,13 @@ export const FLOW_MIXES: readonly FlowMix[] = [
   { name: '1 M flows', sourcePorts: 50_000, destinationPorts: 20 },
 ];
 
-const WARM_UP_SECONDS = 1;
-const LONGEST = 4;
+/** A measurement need not be longer (s). */
+const LONGEST = 3;
 const GENERATOR_CPU = '0';
 const SWITCH_CPU = '1';
 
 export async function scaleFlows(
-  { rounds, seconds, daemonFlags }: RunOptions,
+  { rounds, seconds, daemonFlags, signal }: RunOptions,
   progress: Progress,
   mixes: readonly FlowMix[] = FLOW_MIXES,
 ): Promise<Figure[]> {
@@ -52,7 +54,7 @@ export async function scaleFlows(
     for (let round = 1; round <= rounds; round++) {
       for (const mix of round % 2 === 1 ? values.keys() : [...values.keys()].reverse()) {
         progress.say(`${SCALE_FLOWS}: round ${round} of ${rounds}, ${mix.name}`);
-        values.get(mix)!.push(await packetRate(path, mix, Math.min(seconds, LONGEST)));
+        values.get(mix)!.push(await packetRate(path, mix, { seconds: Math.min(seconds, LONGEST), signal }));
       }
     }
   } finally {
@@ -65,27 +67,29 @@ export async function scaleFlows(
 const measureOf = ({ name }: FlowMix): Measure => ({ metric: `60-byte frames, ${name}`, unit: 'kpps' });
 
 /** Thousands a second, as b's kernel counts them. */
-async function packetRate(path: Path, mix: FlowMix, seconds: number): Promise<number> {
-  const { a, b } = path;
+async function packetRate(path: Path, mix: FlowMix, span: Span): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-scale-'));
-  const config = join(folder, 'frame.cfg');
-  writeFileSync(config, frames(path, mix));
-  const trafgen = ['trafgen', '--dev', INTERFACE, '--conf', config, '-q', '--cpus', '1'];
-  const bounded = ['timeout', String(seconds + WARM_UP_SECONDS + 1), ...trafgen];
-  const inA = ['netns', 'exec', a.namespace, 'taskset', '-c', GENERATOR_CPU, ...bounded];
-  // 124 is how timeout(1) says that it ended what would have gone on.
-  const load = finish('ip', inA).catch(() => '');
   try {
-    await sleep(WARM_UP_SECONDS * 1000);
-    const before = received(b.namespace);
-    const start = process.hrtime.bigint();
-    await sleep(seconds * 1000);
-    const packets = received(b.namespace) - before;
-    if (packets === 0) throw new Error(`${mix.name}: nothing arrived`);
-    return (packets * 1e6) / Number(process.hrtime.bigint() - start);
+    const config = join(folder, 'frame.cfg');
+    writeFileSync(config, frames(path, mix));
+    return await generated(path, config, span);
   } finally {
-    await load;
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function generated({ a, b }: Path, config: string, span: Span): Promise<number> {
+  // timeout(1) bounds the generator whatever becomes of us, and passes our signal on.
+  const bound = ['timeout', String(span.seconds + warmUp(span) + 1)];
+  const trafgen = ['trafgen', '--dev', INTERFACE, '--conf', config, '--cpus', '1'];
+  const command = [...inside(a.namespace, 'taskset'), '-c', GENERATOR_CPU, ...bound, ...trafgen];
+  const generator = await startUntil('ip', command, 'Running!');
+  try {
+    const { rate } = await watch(span, () => received(b.namespace));
+    if (rate === 0) throw new Error('nothing of what the generator sends arrives');
+    return rate / 1000;
+  } finally {
+    await end(generator);
   }
 }
 

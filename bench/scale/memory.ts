@@ -40,16 +40,16 @@ interface Sample {
 }
 
 export async function scaleMemory(
-  { rounds, daemonFlags }: RunOptions,
+  options: RunOptions,
   progress: Progress,
   size: MemorySize = MEMORY_SIZE,
 ): Promise<Figure[]> {
   const samples = new Map<number, Sample[]>(size.pods.map((pods) => [pods, []]));
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= options.rounds; round++) {
     for (const pods of round === 1 ? size.pods : [size.main]) {
       const say = (what: string): void =>
-        progress.say(`${SCALE_MEMORY}: round ${round} of ${rounds}, ${pods} pods, ${what}`);
-      samples.get(pods)!.push(await sample(pods, daemonFlags, size.streamSeconds, say));
+        progress.say(`${SCALE_MEMORY}: round ${round} of ${options.rounds}, ${pods} pods, ${what}`);
+      samples.get(pods)!.push(await sample(pods, options, size.streamSeconds, say));
     }
   }
   return [...samples].flatMap(([pods, found]) => figuresOf(pods, found, pods === size.main));
@@ -57,20 +57,20 @@ export async function scaleMemory(
 
 async function sample(
   pods: number,
-  flags: readonly string[],
+  { daemonFlags, signal }: RunOptions,
   streamSeconds: number,
   say: (what: string) => void,
 ): Promise<Sample> {
   say('attaching');
-  const crowd = await Crowd.open(flags);
+  const crowd = await Crowd.open(daemonFlags);
   try {
-    await crowd.grow(pods, (count) => say(`${count} attached`));
-    await sleep(SETTLE);
+    await crowd.grow(pods, { said: (count) => say(`${count} attached`), signal });
+    await sleep(SETTLE, signal);
     const idle = memoryOf(crowd.pid);
     if (pods < 2) return { idle };
     say('traffic');
-    await pingGateways(crowd.pods);
-    if (has('iperf3')) await tcpThroughput(crowd.path(), streamSeconds);
+    await pingGateways(crowd.pods, signal);
+    if (has('iperf3')) await tcpThroughput(crowd.path(), streamSeconds, signal);
     return { idle, after: memoryOf(crowd.pid) };
   } finally {
     await crowd.close();
@@ -78,12 +78,12 @@ async function sample(
 }
 
 /** @throws Error where a gateway does not answer */
-async function pingGateways(pods: readonly CrowdPod[]): Promise<void> {
+async function pingGateways(pods: readonly CrowdPod[], signal?: AbortSignal): Promise<void> {
   for (let first = 0; first < pods.length; first += PINGING) {
     await Promise.all(
       pods.slice(first, first + PINGING).map(({ namespace, gateway }) => {
         const ping = ['ping', '-q', '-c', String(PINGS), '-i', '0.1', '-W', '5', gateway];
-        return finish('ip', ['netns', 'exec', namespace, ...ping]);
+        return finish('ip', ['netns', 'exec', namespace, ...ping], signal);
       }),
     );
   }

@@ -50,7 +50,7 @@ export async function scalePorts(
   const subjects: Subject[] = [];
   try {
     for (const idle of [0, ...size.idle]) subjects.push(await open(idle, options, progress));
-    await sleep(SETTLE);
+    await sleep(SETTLE, options.signal);
     await measure(subjects, options, size, progress);
     return figuresOf(subjects);
   } finally {
@@ -58,13 +58,13 @@ export async function scalePorts(
   }
 }
 
-async function open(idle: number, { daemonFlags }: RunOptions, progress: Progress): Promise<Subject> {
+async function open(idle: number, { daemonFlags, signal }: RunOptions, progress: Progress): Promise<Subject> {
   const say = (count: number): void =>
     progress.say(`${SCALE_PORTS}: attaching for ${idle} idle ports, ${count} are there`);
   say(0);
   const crowd = await Crowd.open(daemonFlags);
   try {
-    await crowd.grow(BUSY + idle, say);
+    await crowd.grow(BUSY + idle, { said: say, signal });
   } catch (error) {
     await crowd.close();
     throw error;
@@ -74,7 +74,7 @@ async function open(idle: number, { daemonFlags }: RunOptions, progress: Progres
 
 async function measure(
   subjects: readonly Subject[],
-  { rounds, seconds }: RunOptions,
+  { rounds, seconds, signal }: RunOptions,
   { idleSeconds }: PortsSize,
   progress: Progress,
 ): Promise<void> {
@@ -87,25 +87,25 @@ async function measure(
     const turn = <T>(all: readonly T[]): T[] => (round % 2 === 1 ? [...all] : [...all].reverse());
     for (const subject of turn(subjects)) {
       say('60-byte frames', subject);
-      subject.frames.push(await rawPackets(subject.crowd.path(), short));
+      subject.frames.push(await rawPackets(subject.crowd.path(), short, signal));
     }
     for (const subject of turn(ends)) {
       say('one TCP stream', subject);
-      subject.stream.push(await tcpThroughput(subject.crowd.path(), short));
+      subject.stream.push(await tcpThroughput(subject.crowd.path(), short, signal));
     }
     if (round > 1) continue;
     for (const subject of ends) {
       say('nothing to do', subject);
-      subject.cpu.push(await idleShare(subject.crowd.pid, idleSeconds));
+      subject.cpu.push(await idleShare(subject.crowd.pid, idleSeconds, signal));
     }
   }
 }
 
 /** Per cent of one core. */
-async function idleShare(pid: number, seconds: number): Promise<number> {
-  await sleep(SETTLE);
+async function idleShare(pid: number, seconds: number, signal?: AbortSignal): Promise<number> {
+  await sleep(SETTLE, signal);
   const before = cpuSeconds(pid);
-  await sleep(seconds * 1000);
+  await sleep(seconds * 1000, signal);
   return ((cpuSeconds(pid) - before) / seconds) * 100;
 }
 

@@ -72,6 +72,7 @@ async function measure(store: EmbeddedStore, samples: number, progress: Progress
       for (const [step, ms] of Object.entries(follower.steps)) steps[step] = [...(steps[step] ?? []), ms];
     }
     const after = process.memoryUsage().rss;
+    const each = (after - before) / (NODES * SUBNETS_EACH);
     return [
       figure('first load', 'ms', [load], load),
       figure('put to route in force', 'ms', took, median(took)),
@@ -81,6 +82,7 @@ async function measure(store: EmbeddedStore, samples: number, progress: Progress
       ),
       figure('resident memory before', 'MiB', [before / 2 ** 20], before / 2 ** 20),
       figure('resident memory with all routes', 'MiB', [after / 2 ** 20], after / 2 ** 20),
+      figure('resident memory for each route', 'bytes', [each], each),
     ];
   } finally {
     await follower.stop();
