@@ -12,7 +12,7 @@ import type { Budget } from './timing.js';
 
 export const FDB = 'engine.fdb';
 
-export const FDB_SIZES: Sizes = { '10 addresses': 10, '1 k addresses': 1000, '100 k addresses': 100_000 };
+export const FDB_SIZES: Sizes = { '10 entries': 10, '1 k entries': 1000, '100 k entries': 100_000 };
 
 const SEED = 7;
 const DOMAIN = 1;
