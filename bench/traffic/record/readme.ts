@@ -15,8 +15,8 @@ has the topology, [recipes.ts](../../bench/traffic/record/recipes.ts) every capt
 
 Classic pcap, Ethernet, microseconds; whole packets, cut off after the number that a recipe keeps. Addresses are those of
 the namespaces; payloads are a pattern of iperf3, this repository's LICENSE, and answers of the servers named here. Offloads of
-the devices are off and checksums right, but in \`tcp-offloads-*\`. Not every kernel has VLAN devices, so tags were put into the
-frames of other captures by scapy.
+the devices are off and checksums right, but in \`tcp-offloads-*\`; a pcap has no room for what virtio's header would say of
+those. Not every kernel has VLAN devices, so tags were put into the frames of other captures by scapy.
 
 \`bench/traffic\` reads them for benchmarks, and takes the headers of its mixes from them. \`test/golden/captures.test.ts\`
 sends every packet through the switch: none is malformed to it, and each comes out as it went in.

@@ -38,17 +38,18 @@ export async function record(recipe: Recipe, signal: AbortSignal): Promise<void>
       lab.close();
     }
     run('editcap', ['-F', 'pcap', '-r', raw, kept, `1-${recipe.most}`]);
-    accept(recipe.name, recipe.shows, kept);
+    accept(recipe, kept);
   });
 }
 
 /** @throws Error where scapy is missing, or the capture does not show what it should. */
-export async function tag({ name, from, tags, shows }: Tagging): Promise<void> {
+export async function tag(tagging: Tagging): Promise<void> {
   await inFolder(async (folder) => {
     const kept = join(folder, 'kept.pcap');
     // Debian's scapy is of its own Python, which may not be the first in the path.
-    run('/usr/bin/python3', [join(ROOT, 'bench/traffic/record/tag.py'), pathOf(from), kept, ...tags]);
-    accept(name, shows, kept);
+    const words = [pathOf(tagging.from), kept, ...tagging.tags];
+    run('/usr/bin/python3', [join(ROOT, 'bench/traffic/record/tag.py'), ...words]);
+    accept(tagging, kept);
   });
 }
 
@@ -90,8 +91,21 @@ async function take(lab: Lab, { at, command, fails = false }: Step, signal: Abor
   if (fails) throw new Error(`${at}$ ${command}: it was to fail, and did not`);
 }
 
-function accept(name: string, shows: readonly string[], path: string): void {
-  const missing = shows.find((filter) => run('tshark', ['-n', '-r', path, '-Y', filter]) === '');
+/** What must not be: nobody could tell it from a fault of the switch. */
+const WRONG = ['_ws.malformed', ...['ip', 'udp', 'tcp'].map((protocol) => `${protocol}.checksum.status==0`)];
+const CHECKS = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+
+function matches(path: string, filter: string): boolean {
+  return run('tshark', ['-n', '-r', path, ...CHECKS, '-Y', filter]) !== '';
+}
+
+function accept(
+  { name, shows, offloads = false }: Pick<Recipe, 'name' | 'shows' | 'offloads'>,
+  path: string,
+): void {
+  const missing = shows.find((filter) => !matches(path, filter));
   if (missing !== undefined) throw new Error(`${name}: no packet matches ${missing}`);
+  const wrong = WRONG.join(' || ');
+  if (!offloads && matches(path, wrong)) throw new Error(`${name}: a packet matches ${wrong}`);
   copyFileSync(path, pathOf(name));
 }
