@@ -6,6 +6,7 @@
 import { text } from 'node:stream/consumers';
 import { GCProfiler } from 'node:v8';
 import { Engine } from '../../src/dataplane/engine.js';
+import { makeGossipRings } from '../../src/dataplane/gossip.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import { wasmChecksum } from '../../src/wire/checksum-kernel.js';
@@ -26,6 +27,8 @@ export interface Workload {
   }[];
   /** Leaves an array behind for each cycle on purpose, so that the measurement itself can be judged. */
   readonly leak: boolean;
+  /** A second engine, which reads nothing, is told what the first one learns. */
+  readonly shares?: boolean;
 }
 
 export interface Result {
@@ -37,17 +40,25 @@ export interface Result {
   readonly heapGrowth: number;
   readonly sent: number;
   readonly dropped: number;
+  /** Addresses that moved, and messages to a second engine that met a full ring. */
+  readonly moved: number;
+  readonly unshared: number;
 }
 
 class Loop {
-  private readonly engine = new Engine({ slots: 2048, seed: 1, checksum: wasmChecksum });
+  private readonly engine: Engine;
+  private readonly second: Engine | undefined;
   private readonly devices: readonly LoopDevice[];
   private now = 1000;
   /** What `leak` leaves behind. */
   private readonly litter: unknown[] = [];
 
   constructor(private readonly workload: Workload) {
-    const { snapshot, offloads, inputs } = workload;
+    const { snapshot, offloads, inputs, shares = false } = workload;
+    const rings = makeGossipRings(2);
+    const common = { slots: 2048, seed: 1, checksum: wasmChecksum };
+    this.engine = new Engine(shares ? { ...common, gossip: { own: 0, rings } } : common);
+    if (shares) this.second = new Engine({ ...common, gossip: { own: 1, rings } });
     this.devices = snapshot.ports.map(({ id, mtu }) => {
       const own = inputs.filter(({ port }) => port === id);
       const packets = own.map(({ bytes, facts, remote }) => ({
@@ -58,7 +69,7 @@ class Loop {
       return new LoopDevice(this.engine, id, mtu, offloads[id] ?? 0, packets);
     });
     for (const device of this.devices) this.engine.attach(device);
-    this.engine.swap(compileTables(snapshot));
+    for (const engine of [this.engine, this.second]) engine?.swap(compileTables(snapshot));
   }
 
   run(packets: number): number {
@@ -68,6 +79,8 @@ class Loop {
     while (engine.counters.total('received') < end) {
       engine.cycle(devices, devices.length, this.now);
       engine.sweep(this.now);
+      // Now and then it is late, and the ring full.
+      if ((this.now & 63) === 0) this.second?.sweep(this.now);
       this.now++;
       if (this.workload.leak) this.litter.push(new Array(256).fill(this.now));
     }
@@ -94,6 +107,8 @@ class Loop {
       heapGrowth,
       sent: counters.total('sent'),
       dropped: counters.total('dropped'),
+      moved: counters.cycleCounter('movedAddresses'),
+      unshared: counters.cycleCounter('unsharedAddresses'),
     };
   }
 }

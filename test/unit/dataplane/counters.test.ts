@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_PORTS } from '../../../src/dataplane/constants.js';
-import { Counters, TOTALS } from '../../../src/dataplane/counters.js';
+import {
+  Counters,
+  CYCLES,
+  type PortCounter,
+  SummedCounters,
+  TOTALS,
+} from '../../../src/dataplane/counters.js';
 import { DROP, DROP_MEANINGS, DROP_REASONS } from '../../../src/dataplane/drop-reasons.js';
 
 describe('Counters', () => {
@@ -28,8 +34,8 @@ describe('Counters', () => {
     for (let i = 0; i < 2; i++) counters.cycle(10);
     for (let i = 0; i < 3; i++) counters.suppressedError();
     for (let i = 0; i < 4; i++) counters.movedAddress();
-    const names = ['cycles', 'cyclePackets', 'suppressedErrors', 'movedAddresses'] as const;
-    expect(names.map((name) => counters.cycleCounter(name))).toEqual([2, 20, 3, 4]);
+    for (let i = 0; i < 5; i++) counters.unsharedAddress(2);
+    expect(CYCLES.map((name) => counters.cycleCounter(name))).toEqual([2, 20, 3, 4, 10]);
   });
 
   it('keeps every reason of every port apart', () => {
@@ -64,6 +70,27 @@ describe('Counters', () => {
     const reader = new Counters(counters.shared);
     counters.received(9, 100);
     expect([reader.total('received'), reader.port(9, 'rxBytes')]).toEqual([1, 100]);
+  });
+});
+
+describe('SummedCounters', () => {
+  it('reads what several have counted as one', () => {
+    const engines = [new Counters(), new Counters(), new Counters()];
+    const sum = new SummedCounters(engines);
+    expect(TOTALS.map((total) => sum.total(total))).toEqual(TOTALS.map(() => 0));
+    engines[0].received(3, 60);
+    engines[1].received(3, 100);
+    engines[2].received(4, 7);
+    engines[2].sent(3, 1000);
+    for (const counters of engines) counters.dropped(3, DROP['too-big']);
+    engines[0].cycle(5);
+    engines[2].cycle(7);
+    expect(['rxPackets', 'rxBytes', 'txBytes'].map((name) => sum.port(3, name as PortCounter))).toEqual([
+      2, 160, 1000,
+    ]);
+    expect([sum.portDrops(3, DROP['too-big']), sum.portDrops(4, DROP['too-big'])]).toEqual([3, 0]);
+    expect([sum.total('received'), sum.total('sent'), sum.total('dropped')]).toEqual([3, 1, 3]);
+    expect([sum.cycleCounter('cycles'), sum.cycleCounter('cyclePackets')]).toEqual([2, 12]);
   });
 });
 

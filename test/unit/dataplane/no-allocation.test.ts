@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadGolden } from '../../support/golden-case.js';
 import type { Result, Workload } from '../../support/no-allocation-run.js';
+import { strangerFrame } from '../../support/shared-engines.js';
+import { networks } from '../../support/snapshots.js';
+import { STRANGER as ARP_STRANGER } from './elements/packets/arp-responder.js';
+import { STRANGER as ND_STRANGER } from './elements/packets/nd-responder.js';
 
 const script = fileURLToPath(new URL('../../../dist/test/support/no-allocation-run.js', import.meta.url));
 const isBuilt = existsSync(script);
@@ -37,6 +41,20 @@ async function workload(golden: string, packets: number, leak = false): Promise<
     ),
   );
   return { packets, warmUp: 500_000, snapshot, offloads, inputs, leak };
+}
+
+/** Strangers that are new, known, or move with every packet, and neighbours of both families. */
+function strangers(): Workload {
+  const hello = (port: number, stranger: number) => ({ port, frame: strangerFrame(stranger) });
+  const heard = [
+    ...Array.from({ length: 40 }, (_, stranger) => hello(0, stranger)),
+    ...Array.from({ length: 40 }, (_, stranger) => hello(1, stranger + 30)),
+    ...[ARP_STRANGER, ND_STRANGER].flatMap((frame) => [0, 1].map((port) => ({ port, frame }))),
+  ];
+  const facts = { flags: 0, gsoType: 0, gsoSize: 0, checksumStart: 0, checksumOffset: 0 };
+  const inputs = heard.map(({ port, frame }) => ({ port, bytes: Buffer.from(frame).toString('hex'), facts }));
+  const snapshot = networks({ ports: [3], guard: false, learning: true });
+  return { packets: 3_000_000, warmUp: 500_000, snapshot, offloads: {}, inputs, leak: false, shares: true };
 }
 
 function run(work: Workload): Result {
@@ -76,4 +94,15 @@ describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
     },
     60_000,
   );
+
+  it('for addresses that another engine is told', () => {
+    const { packets, milliseconds, collections, heapGrowth, moved, unshared } = run(strangers());
+    const rate = (packets / milliseconds / 1000).toFixed(2);
+    console.log(`sharing: ${packets} packets, ${rate} Mpps, ${moved} moves, ${unshared} met a full ring`);
+    expect(moved).toBeGreaterThan(packets / 10);
+    expect(unshared).toBeGreaterThan(1000);
+    expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
+    expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
+    expect(heapGrowth).toBeLessThan(MEGABYTE);
+  }, 60_000);
 });
