@@ -13,7 +13,7 @@
  * (net.ipv4.ip_local_port_range) and counts up with i; where i has gone through all of it, the destination port, from
  * iperf3's on, counts up. So no two flows are alike.
  *
- * A million packets of a million flows take about a quarter of a second; memory is the frames', 8 octets of index a packet, and 4
+ * A million packets of a million flows take less than a second; memory is the frames', 8 octets of index a packet, and 4
  * more while it is made.
  */
 import { parseIp } from '../../src/wire/address.js';

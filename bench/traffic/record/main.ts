@@ -50,7 +50,8 @@ async function main(names: readonly string[]): Promise<void> {
     console.log(recipe.name);
     await record(recipe, signal);
   }
-  for (const tagging of TAGGINGS.filter(isWanted)) {
+  // What is made of another capture follows it.
+  for (const tagging of TAGGINGS.filter(({ name, from }) => isWanted({ name }) || isWanted({ name: from }))) {
     console.log(tagging.name);
     await tag(tagging);
   }
