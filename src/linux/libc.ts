@@ -186,17 +186,6 @@ export function openFile(path: string, flags: number, mode = 0): number {
   return check(libc().open(path, flags | OpenFlags.O_CLOEXEC, mode), 'open', path);
 }
 
-/** fcntl.h: the first free descriptor from the argument on, closed on exec. */
-const F_DUPFD_CLOEXEC = 1030;
-
-/**
- * A second descriptor of the same open file: position and file flags (O_NONBLOCK) are shared, and the file, a TAP
- * for instance, is released with the last of them. Throws SystemError.
- */
-export function duplicateFile(fd: number): number {
-  return check(libc().fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl F_DUPFD_CLOEXEC', `descriptor ${fd}`);
-}
-
 /** Closes a descriptor. Linux releases it also when close(2) reports an error, so there is nothing to retry. */
 export function closeFile(fd: number): void {
   libc().close(fd);

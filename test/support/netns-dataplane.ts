@@ -76,8 +76,11 @@ export class DataplaneBench {
   }
 
   async cleanup(): Promise<void> {
-    await this.dataplane?.stop();
-    for (const name of this.namespaces) execFileSync('ip', ['netns', 'del', name]);
+    try {
+      await this.dataplane?.stop();
+    } finally {
+      for (const name of this.namespaces) execFileSync('ip', ['netns', 'del', name]);
+    }
   }
 
   private makeTap(side: Side, host: number, offloads: number | undefined, nonBlocking: boolean): Tap {

@@ -7,7 +7,8 @@
  * probes peers. The end of one worker is the end of all. decisions/0032 says why it is so.
  */
 import { randomInt } from 'node:crypto';
-import { closeFile, duplicateFile } from '../../linux/libc.js';
+import { duplicate } from '../../linux/duplicate.js';
+import { closeFile } from '../../linux/libc.js';
 import { type CounterReader, SummedCounters } from '../counters.js';
 import type { PeerStates } from '../peer-states.js';
 import type { TablesData } from '../tables.js';
@@ -131,8 +132,8 @@ export class Dataplane {
   async removePort(id: number): Promise<void> {
     const request: Request = { type: 'remove-port', port: id };
     const owner = this.owners.of(id);
-    await this.workers[owner].request(request);
-    await Promise.all(this.others(owner).map((worker) => worker.request(request)));
+    await this.tell(this.workers[owner], request);
+    await Promise.all(this.others(owner).map((worker) => this.tell(worker, request)));
     this.owners.release(id);
   }
 
@@ -142,8 +143,8 @@ export class Dataplane {
    */
   async swap(tables: TablesData): Promise<void> {
     const request: Request = { type: 'swap', tables };
-    await Promise.all(this.others(PROBING).map((worker) => worker.request(request)));
-    await this.workers[PROBING].request(request);
+    await Promise.all(this.others(PROBING).map((worker) => this.tell(worker, request)));
+    await this.tell(this.workers[PROBING], request);
   }
 
   async learned(): Promise<LearnedAnswer> {
@@ -171,11 +172,24 @@ export class Dataplane {
   private async addToAll(id: number, owner: number, fds: readonly number[], add: AddRequest): Promise<void> {
     const writers = this.others(owner);
     try {
-      await Promise.all(writers.map((worker) => addWriter(worker, fds, add)));
-      await this.workers[owner].request(add(fds, true));
+      await Promise.all(writers.map((worker) => this.addWriter(worker, fds, add)));
+      await this.tell(this.workers[owner], add(fds, true));
     } catch (error) {
-      await Promise.allSettled(writers.map((worker) => worker.request({ type: 'remove-port', port: id })));
+      const request: Request = { type: 'remove-port', port: id };
+      await Promise.allSettled(writers.map((worker) => this.tell(worker, request)));
       this.owners.release(id);
+      throw error;
+    }
+  }
+
+  /** The duplicates are the worker's where it takes the port, else they are closed. */
+  private async addWriter(worker: WorkerHandle, fds: readonly number[], add: AddRequest): Promise<void> {
+    const own: number[] = [];
+    try {
+      for (const fd of fds) own.push(duplicate(fd));
+      await this.tell(worker, add(own, false));
+    } catch (error) {
+      own.forEach(closeFile);
       throw error;
     }
   }
@@ -185,7 +199,16 @@ export class Dataplane {
   }
 
   private ask(request: Request): Promise<unknown[]> {
-    return Promise.all(this.workers.map((worker) => worker.request(request)));
+    return Promise.all(this.workers.map((worker) => this.tell(worker, request)));
+  }
+
+  /** Where a worker has died, it is the reason why another one, which was stopped, does not answer. */
+  private async tell(worker: WorkerHandle, request: Request): Promise<unknown> {
+    try {
+      return await worker.request(request);
+    } catch (error) {
+      throw this.failure ?? error;
+    }
   }
 
   private hear(event: WorkerEvent): void {
@@ -211,17 +234,5 @@ export class Dataplane {
     this.failure = error;
     for (const worker of this.workers) worker.stop().catch(() => undefined);
     this.onExit(error);
-  }
-}
-
-/** The duplicates are the worker's where it takes the port, else they are closed. */
-async function addWriter(worker: WorkerHandle, fds: readonly number[], add: AddRequest): Promise<void> {
-  const own: number[] = [];
-  try {
-    for (const fd of fds) own.push(duplicateFile(fd));
-    await worker.request(add(own, false));
-  } catch (error) {
-    own.forEach(closeFile);
-    throw error;
   }
 }

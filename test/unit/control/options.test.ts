@@ -18,6 +18,7 @@ describe('parseDaemonOptions', () => {
       store: { kind: 'embedded' },
       mtu: 'auto',
       io: 'auto',
+      workers: 1,
     });
   });
 
