@@ -22,12 +22,11 @@ export interface MemorySize {
   readonly main: number;
   /** Of the TCP stream. */
   readonly streamSeconds: number;
+  /** Between the last attach and the look (ms). */
+  readonly settle: number;
 }
 
-export const MEMORY_SIZE: MemorySize = { pods: [0, 50, 250, 500], main: 250, streamSeconds: 3 };
-
-/** Between the last attach and the look (ms). */
-const SETTLE = 2000;
+export const MEMORY_SIZE: MemorySize = { pods: [0, 50, 250, 500], main: 250, streamSeconds: 3, settle: 2000 };
 
 /** Pods that ping at a time, and how often each does. */
 const PINGING = 50;
@@ -49,7 +48,7 @@ export async function scaleMemory(
     for (const pods of round === 1 ? size.pods : [size.main]) {
       const say = (what: string): void =>
         progress.say(`${SCALE_MEMORY}: round ${round} of ${options.rounds}, ${pods} pods, ${what}`);
-      samples.get(pods)!.push(await sample(pods, options, size.streamSeconds, say));
+      samples.get(pods)!.push(await sample(pods, options, size, say));
     }
   }
   return [...samples].flatMap(([pods, found]) => figuresOf(pods, found, pods === size.main));
@@ -58,14 +57,14 @@ export async function scaleMemory(
 async function sample(
   pods: number,
   { daemonFlags, signal }: RunOptions,
-  streamSeconds: number,
+  { streamSeconds, settle }: MemorySize,
   say: (what: string) => void,
 ): Promise<Sample> {
   say('attaching');
   const crowd = await Crowd.open(daemonFlags);
   try {
     await crowd.grow(pods, { said: (count) => say(`${count} attached`), signal });
-    await sleep(SETTLE, signal);
+    await sleep(settle, signal);
     const idle = memoryOf(crowd.pid);
     if (pods < 2) return { idle };
     say('traffic');

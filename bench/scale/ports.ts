@@ -19,17 +19,16 @@ export interface PortsSize {
   readonly idle: readonly number[];
   /** How long an idle daemon's processor time is counted (s). */
   readonly idleSeconds: number;
+  /** After the last attach, and before idle time is counted: late messages of the kernels' IPv6 are over (ms). */
+  readonly settle: number;
 }
 
-export const PORTS_SIZE: PortsSize = { idle: [10, 100, 250, 500], idleSeconds: 5 };
+export const PORTS_SIZE: PortsSize = { idle: [10, 100, 250, 500], idleSeconds: 5, settle: 2000 };
 
 const BUSY = 2;
 
 /** Each number of ports is one of many points: a measurement need not be longer (s). */
 const LONGEST = 3;
-
-/** The crowd after its last attach: late messages of the kernels' IPv6 are over (ms). */
-const SETTLE = 2000;
 
 interface Subject {
   readonly idle: number;
@@ -50,7 +49,7 @@ export async function scalePorts(
   const subjects: Subject[] = [];
   try {
     for (const idle of [0, ...size.idle]) subjects.push(await open(idle, options, progress));
-    await sleep(SETTLE, options.signal);
+    await sleep(size.settle, options.signal);
     await measure(subjects, options, size, progress);
     return figuresOf(subjects);
   } finally {
@@ -75,7 +74,7 @@ async function open(idle: number, { daemonFlags, signal }: RunOptions, progress:
 async function measure(
   subjects: readonly Subject[],
   { rounds, seconds, signal }: RunOptions,
-  { idleSeconds }: PortsSize,
+  { idleSeconds, settle }: PortsSize,
   progress: Progress,
 ): Promise<void> {
   const ends = [subjects[0], subjects.at(-1)!];
@@ -96,6 +95,7 @@ async function measure(
     if (round > 1) continue;
     for (const subject of ends) {
       say('nothing to do', subject);
+      await sleep(settle, signal);
       subject.cpu.push(await idleShare(subject.crowd.pid, idleSeconds, signal));
     }
   }
@@ -103,7 +103,6 @@ async function measure(
 
 /** Per cent of one core. */
 async function idleShare(pid: number, seconds: number, signal?: AbortSignal): Promise<number> {
-  await sleep(SETTLE, signal);
   const before = cpuSeconds(pid);
   await sleep(seconds * 1000, signal);
   return ((cpuSeconds(pid) - before) / seconds) * 100;

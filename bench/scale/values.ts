@@ -29,7 +29,8 @@ export function figure(
     value,
     baseline: baseline?.name ?? '-',
     baselineValue,
-    ratio: baselineValue === null ? null : value / baselineValue,
+    // What is nothing, as an idle daemon's time may be, is no measure.
+    ratio: baselineValue ? value / baselineValue : null,
     spread: range(values),
     ...(baseline && { baselineSpread: range(baseline.values) }),
     ...(better && { better }),
