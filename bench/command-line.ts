@@ -52,7 +52,7 @@ async function runMode(names: string[], options: Options, words: readonly string
     return reported(writeReport(sectionsOf(session.complete, runOf(options, words))), session);
   if (!options.json) process.stdout.write(table(session.figures));
   if (session.figures.length === 0 && session.failures === 0) throw benchFailure(nothing(options));
-  const isGood = !isGuard || (await guardCosts(session.figures, options.guardWrite === true));
+  const isGood = !isGuard || guardCosts(session.figures, options.guardWrite === true);
   return isGood ? statusOf(session) : ExitStatus.FAILED;
 }
 
@@ -142,6 +142,8 @@ function reported(files: readonly string[], session?: Session): number {
   return session === undefined ? ExitStatus.DONE : statusOf(session);
 }
 
-function statusOf({ failures }: Session): number {
-  return failures === 0 ? ExitStatus.DONE : ExitStatus.FAILED;
+/** A baseline that cannot run is no failure; podwire that cannot is one. */
+function statusOf({ failures, figures }: Session): number {
+  const isWithoutPodwire = figures.some(({ absent }) => absent?.startsWith('podwire: failed'));
+  return failures > 0 || isWithoutPodwire ? ExitStatus.FAILED : ExitStatus.DONE;
 }

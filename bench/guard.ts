@@ -1,17 +1,13 @@
-/** `--guard` and `--guard-write`: prints what bench/engine/guard.ts finds. Loaded when it is asked for. */
+/** `--guard` and `--guard-write`: prints what bench/engine/guard.ts finds. */
 import { errorLine } from '../src/cli/errors.js';
+import { guard } from './engine/guard.js';
 import { benchFailure } from './errors.js';
 import type { Figure } from './figure.js';
 
-type Guard = (figures: readonly Figure[], write: boolean) => { readonly ok: boolean; readonly text: string };
-
-const MODULE = new URL('./engine/guard.js', import.meta.url).href;
-
-/** Answers whether every cost is within its bound. */
-export async function guardCosts(figures: readonly Figure[], write: boolean): Promise<boolean> {
-  const { guard } = (await import(MODULE)) as { guard: Guard };
+/** Answers whether every cost is within its bound. The table goes where errors go: standard output is for figures. */
+export function guardCosts(figures: readonly Figure[], write: boolean): boolean {
   const { ok, text } = guard(figures, write);
   console.error(text);
-  if (!ok) console.error(errorLine(benchFailure('a cost has grown: the table above says which')));
+  if (!ok) console.error(errorLine(benchFailure('the guard found what the table above says')));
   return ok;
 }

@@ -2,6 +2,8 @@
  * SIGINT and SIGTERM while benchmarks run: the first aborts, so that what is open is closed and what was measured is
  * printed. A second one ends the process at once; namespaces may then be left behind.
  */
+import { setMaxListeners } from 'node:events';
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export interface Interruption {
@@ -12,6 +14,8 @@ export interface Interruption {
 
 export function listenForSignals(say: (text: string) => void): Interruption {
   const controller = new AbortController();
+  // A scenario listens once for each thing that it waits for.
+  setMaxListeners(0, controller.signal);
   const heard = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(1);
     say(`${name}: closing what is open (once more ends at once and leaves it)`);

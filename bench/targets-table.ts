@@ -13,10 +13,15 @@ export function targetsTable(verdicts: readonly Verdict[]): string {
       value: ({ target }) => `${target.bound} ${amount(target, target.wanted)}`,
       right: true,
     },
-    { header: 'MIN–MAX', value: ({ spread }) => (spread === null ? null : spread.map(number).join('–')) },
+    { header: 'MIN–MAX', value: ({ spread }) => between(spread) },
     { header: 'VERDICT', value: ({ text }) => text },
   ]);
   return [table, whatIsLeft(verdicts), summary(verdicts)].filter((part) => part !== '').join('\n');
+}
+
+/** One round has no spread. */
+function between(spread: Verdict['spread']): string | null {
+  return spread === null || spread[0] === spread[1] ? null : spread.map(number).join('–');
 }
 
 /** A ratio bare, an absolute value with its unit. */

@@ -45,7 +45,9 @@ export function linePlot({ title, quantity, metric, unit, series, isLinear }: Li
     ...frame.yAxis.ticks.map((tick) => line(LEFT, frame.y(tick), frame.right, frame.y(tick), 'grid')),
     ...frame.yAxis.ticks.map((tick) => text(LEFT - 8, frame.y(tick) + 4, tickText(tick), 'soft end')),
     ...quantities(series).map((value) => line(frame.x(value), bottom, frame.x(value), bottom + 5, 'axis')),
-    ...quantities(series).map((value) => text(frame.x(value), bottom + 19, tickText(value), 'soft middle')),
+    ...apart(quantities(series), frame).map((value) =>
+      text(frame.x(value), bottom + 19, tickText(value), 'soft middle'),
+    ),
     line(LEFT, bottom, frame.right, bottom, 'axis'),
     text(20, TOP - 16, `${metric}, ${unit}`, 'soft'),
     text((LEFT + frame.right) / 2, bottom + 40, quantity, 'soft middle'),
@@ -79,6 +81,19 @@ function frameOf(series: readonly Series[], isLinear: boolean): Frame {
     x: (value) => LEFT + INSET + xPlace(value) * (right - LEFT - 2 * INSET),
     y: (value) => TOP + HEIGHT - yAxis.place(value) * HEIGHT,
   };
+}
+
+/** Closer to each other than this, quantities could not be read. */
+const LABEL_GAP = 42;
+
+/** The quantities that have room to be written, from the greatest down: its line ends there. */
+function apart(values: readonly number[], { x }: Frame): number[] {
+  const kept: number[] = [];
+  for (const value of values.toReversed()) {
+    const last = kept.at(-1);
+    if (last === undefined || x(last) - x(value) >= LABEL_GAP) kept.push(value);
+  }
+  return kept;
 }
 
 /** A line that is nearly flat must look so: at least a decade is shown. */

@@ -65,9 +65,9 @@ const LINES: readonly Lines[] = [
     metric: 'cost of a lookup',
     of: 'engine.fdb',
     scenario: 'engine.fdb',
-    quantity: 'entries',
+    quantity: 'addresses',
     file: 'engine-fdb.svg',
-    title: 'In memory: MAC address lookup, by entries',
+    title: 'In memory: MAC address lookup, by addresses',
   },
   {
     unit: 'kpps',
@@ -150,12 +150,18 @@ function lines({ file, of, scenario, ...look }: Lines, sections: readonly Sectio
 function seriesOf(figures: readonly Figure[], quantity: string): Series[] {
   const isShared = new Set(figures.map(({ scenario }) => scenario)).size > 1;
   const found = new Map<string, Map<number, number>>();
-  for (const { scenario, metric, value } of figures) {
+  const add = (name: string, amount: number, value: number): void => {
+    const points = found.get(name) ?? new Map<number, number>();
+    found.set(name, points.set(amount, points.get(amount) ?? value));
+  };
+  for (const { scenario, metric, value, baseline, baselineValue } of figures) {
     const at = quantityIn(metric, quantity);
     if (at === undefined || !Number.isFinite(value)) continue;
     const name = nameOf(scenario, at.rest, isShared);
-    const points = found.get(name) ?? new Map<number, number>();
-    found.set(name, points.set(at.amount, points.get(at.amount) ?? value));
+    add(name, at.amount, value);
+    // `podwire, 10 routes`: the baseline is a point of the same line.
+    const before = quantityIn(baseline, quantity);
+    if (before?.rest === 'podwire' && baselineValue !== null) add(name, before.amount, baselineValue);
   }
   return [...found]
     .map(([name, points]) => ({ name, points: [...points].sort(([a], [b]) => a - b) }))

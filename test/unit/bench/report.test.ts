@@ -74,6 +74,7 @@ describe('the pictures', () => {
       ...[
         'engine-fib.svg',
         'engine-flows.svg',
+        'engine-routes.svg',
         'node-tcp.svg',
         'scale-memory.svg',
         'scale-ports.svg',
