@@ -123,10 +123,23 @@ describe('a session', () => {
 it('a signal aborts, and is heard until it is no longer listened for', () => {
   const before = process.listenerCount('SIGTERM');
   const said: string[] = [];
-  const { signal, stop } = listenForSignals((text) => said.push(text));
+  let now = 5000;
+  const end = vi.fn();
+  const { signal, stop } = listenForSignals(
+    (text) => said.push(text),
+    end,
+    () => now,
+  );
   process.emit('SIGTERM', 'SIGTERM');
   expect(signal.aborted).toBe(true);
   expect(said.join()).toContain('SIGTERM: closing what is open');
+  // The same one, passed on by npm or timeout.
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(end).not.toHaveBeenCalled();
+  now += 1000;
+  process.emit('SIGINT', 'SIGINT');
+  expect(end).toHaveBeenCalledTimes(1);
+  expect(said).toHaveLength(1);
   stop();
   expect(process.listenerCount('SIGTERM')).toBe(before);
   expect(() => new Progress(true, signal).say('x')).toThrow(Interrupted);
