@@ -76,13 +76,33 @@ function wide(figures: readonly Figure[], metrics: readonly string[], baselines:
   return markdownTable(['', 'podwire', ...baselines], rows);
 }
 
+/** The cost of a packet stands beside the rate that it is the inverse of. */
 function long(figures: readonly Figure[]): string {
-  const hasBaselines = figures.some(({ baseline }) => baseline !== '-');
-  const rows = figures.map((figure) => {
-    const beside = figure.baseline === '-' ? '' : `${figure.baseline}: ${besideCell(figure)}`;
-    return [label(figure), valueCell(figure.value, figure.spread), ...(hasBaselines ? [beside] : [])];
-  });
-  return markdownTable(['', 'podwire', ...(hasBaselines ? ['beside (ratio)'] : [])], rows);
+  const costOf = ({ metric }: Figure): Figure | undefined =>
+    figures.find((one) => one.metric === `${metric}${COST}`);
+  const costs = new Set(figures.map(costOf));
+  const rows = figures
+    .filter((figure) => !costs.has(figure))
+    .map((figure) => {
+      const beside = figure.baseline === '-' ? '' : `${figure.baseline}: ${besideCell(figure)}`;
+      const cost = costOf(figure);
+      return [
+        label(figure),
+        valueCell(figure.value, figure.spread),
+        cost === undefined ? '' : costCell(cost),
+        beside,
+      ];
+    });
+  const hasCell = LONG_HEADER.map((_, at) => at < 2 || rows.some((row) => row[at] !== ''));
+  const [header, ...lines] = [LONG_HEADER, ...rows].map((row) => row.filter((_, at) => hasCell[at]));
+  return markdownTable(header, lines);
+}
+
+const COST = ', cost';
+const LONG_HEADER = ['', 'podwire', 'cost', 'beside (ratio)'];
+
+function costCell({ value, spread, unit }: Figure): string {
+  return `${valueCell(value, spread)} ${unit}`;
 }
 
 function label({ metric, unit, better }: Figure): string {
