@@ -149,7 +149,7 @@ export class Counters implements CounterReader {
 }
 
 /**
- * The sum over engines that forward side by side. The law above holds for it as it does for each: a packet is counted by one
+ * The sum over engines that forward side by side. The law above holds for it as for each: a packet is counted by one
  * engine from end to end.
  */
 export class SummedCounters implements CounterReader {

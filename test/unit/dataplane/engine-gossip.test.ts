@@ -134,6 +134,7 @@ describe('engines side by side', () => {
       engines.inject(0, strangerFrame(A));
       engines.cycle(0);
       engines.detach(0);
+      engines.sweep(1);
       const sizes = engines.engines.map(({ context }) => context.learned.fdb.size);
       expect(sizes).toEqual([0, 0]);
     });

@@ -161,6 +161,30 @@ describe('sharing what was learned', () => {
       },
     );
 
+    it('ends at one port as a neighbour, too', () => {
+      const all = members(4);
+      const [a, b] = all;
+      b.learned.learnIpv4(0, IPV4, HI, LO, 1, 0);
+      b.learned.learnIpv6(1, ipv6View(), 0, HI, LO, 4, 0);
+      a.learned.learnIpv4(0, IPV4, HI, LO + 1, 2, 0);
+      a.learned.learnIpv6(1, ipv6View(), 0, HI, LO + 1, 5, 0);
+      const found = all.map(({ learned }) => {
+        learned.listen(0);
+        const { neighbours } = learned;
+        const at = [
+          neighbours.lookup4(0, IPV4, 0),
+          neighbours.lookup6(1, IPV6[0], IPV6[1], IPV6[2], IPV6[3], 0),
+        ];
+        return at.map((entry) => [neighbours.port(entry), neighbours.macLo(entry) | 0]);
+      });
+      expect(found).toEqual(
+        all.map(() => [
+          [2, LO + 1],
+          [5, LO + 1],
+        ]),
+      );
+    });
+
     it('causes no more messages than packets', () => {
       const [a, b, c] = members(3);
       for (let i = 0; i < 100; i++) {
@@ -305,6 +329,16 @@ describe('sharing what was learned', () => {
       expect(b.port(200_001)).toBe(1);
       expect(b.port(LEARNED_AGE)).toBe(1);
       expect(b.port(LEARNED_AGE + 1)).toBe(-1);
+    });
+
+    it('leaves it to who has heard the address since', () => {
+      const [a, b, c] = members(3);
+      fill(a);
+      a.learn(1);
+      b.learn(2);
+      for (const one of [a, b, c]) one.port();
+      a.learned.sweep(1000);
+      expect([b.messages(), c.messages()]).toEqual([0, 0]);
     });
 
     it('tells nothing that was forgotten meanwhile', () => {
