@@ -79,10 +79,11 @@ async function sample(
 /** @throws Error where a gateway does not answer */
 async function pingGateways(pods: readonly CrowdPod[], signal?: AbortSignal): Promise<void> {
   for (let first = 0; first < pods.length; first += PINGING) {
+    signal?.throwIfAborted();
     await Promise.all(
       pods.slice(first, first + PINGING).map(({ namespace, gateway }) => {
         const ping = ['ping', '-q', '-c', String(PINGS), '-i', '0.1', '-W', '5', gateway];
-        return finish('ip', ['netns', 'exec', namespace, ...ping], signal);
+        return finish('ip', ['netns', 'exec', namespace, ...ping]);
       }),
     );
   }
