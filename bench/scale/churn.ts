@@ -35,7 +35,7 @@ const ECHO_INTERVAL = 0.01;
 const ECHO_WAIT = 2;
 
 /** A TCP stream need not be longer (s). */
-const LONGEST = 4;
+const LONGEST = 2;
 
 interface Churned {
   /** Pods attached and detached a second. */

@@ -34,7 +34,7 @@ export const FLOW_MIXES: readonly FlowMix[] = [
 ];
 
 /** A measurement need not be longer (s). */
-const LONGEST = 3;
+const LONGEST = 2;
 const GENERATOR_CPU = '0';
 const SWITCH_CPU = '1';
 

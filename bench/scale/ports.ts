@@ -28,7 +28,7 @@ export const PORTS_SIZE: PortsSize = { idle: [10, 100, 250, 500], idleSeconds: 5
 const BUSY = 2;
 
 /** Each number of ports is one of many points: a measurement need not be longer (s). */
-const LONGEST = 3;
+const LONGEST = 2;
 
 interface Subject {
   readonly idle: number;
