@@ -20,9 +20,10 @@
  *
  * Why nothing stale is applied. A message is put aside unless its port is open in the receiver's snapshot, in
  * the domain of the message, and the domain learns. One of a later snapshot waits, with those behind it, until the
- * receiver has it too. A receiver empties its rings before it takes a snapshot or forgets a port. So of an earlier use
- * of a port's number nothing is left when the port is taken from the engine that reads it first, and from the
- * others when that is done: whatever it said is in their rings by then, and they apply it, then forget the port.
+ * receiver has it too. A receiver empties its rings before it takes a snapshot or forgets a port. A port is first closed
+ * by a snapshot that is in force at all engines, then taken from the engine that reads it, and from the others when
+ * that is done: whatever was said of it is in their rings by then, of a snapshot that they have, and they hear it and
+ * forget the port. So nothing is left for whom the number is given next.
  *
  * A full ring: the message is lost, counted (unsharedAddresses), and told again by the next sweep (learned.ts).
  *
