@@ -53,7 +53,9 @@ function figuresOf(
     child.once('close', (status) =>
       reject(new Error(`the process that measures ended with status ${status}`)),
     );
-    signal?.addEventListener('abort', () => attempt(() => say('interrupted')), { once: true });
+    const interrupted = (): void => attempt(() => say('interrupted'));
+    signal?.addEventListener('abort', interrupted, { once: true });
+    child.once('close', () => signal?.removeEventListener('abort', interrupted));
   });
 }
 
