@@ -38,7 +38,11 @@ export function buildCommand(action: (names: string[], options: Options) => Prom
     .description('Measures podwire, and what it is compared with, in turn in one run.')
     .argument('[scenario...]', 'scenarios, whole (node.tcp) or by their first part (node); all without it')
     .option('--list', 'the scenarios, and what each measures')
-    .addOption(new Option('--targets', 'measures what podwire is to reach, and says what is met'))
+    .addOption(
+      new Option('--targets', 'measures what podwire is to reach, and says what is met').conflicts([
+        'baseline',
+      ]),
+    )
     .addOption(new Option('--strict', 'with --targets: exit status 3 unless every line is met'))
     .addOption(
       new Option('--report', 'writes docs/benchmarks.md and its plots').conflicts(['targets', 'baseline']),

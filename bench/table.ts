@@ -33,5 +33,7 @@ export function table(figures: readonly Figure[]): string {
 /** A figure that stands alone has no baseline to be absent; where podwire has no value, that is what to say. */
 function baselineCell({ baseline, baselineValue, value, absent }: Figure): string | null {
   if (baselineValue !== null && Number.isFinite(value)) return number(baselineValue);
-  return baseline === '-' && Number.isFinite(value) ? null : `absent: ${absent ?? 'no reason given'}`;
+  return baseline === '-' && Number.isFinite(value)
+    ? null
+    : `absent: ${(absent ?? 'no reason given').replace(/\s+/g, ' ')}`;
 }

@@ -143,7 +143,7 @@ function whyNone(target: Target, figures: readonly Figure[]): string {
 }
 
 function absent(target: Target, why: string): Verdict {
-  return { target, measured: null, met: false, text: `absent: ${why}`, spread: null };
+  return { target, measured: null, met: false, text: `absent: ${why.replace(/\s+/g, ' ')}`, spread: null };
 }
 
 /** Which part of the target is missing; not above 0 where it is met. */

@@ -131,7 +131,11 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
 function absences(figures: readonly Figure[]): string[] {
   const missing = figures.filter(({ baseline, baselineValue }) => baseline !== '-' && baselineValue === null);
   const reasons = [
-    ...new Set(missing.map(({ baseline, absent }) => `${baseline}: ${absent ?? 'no reason given'}`)),
+    ...new Set(
+      missing.map(
+        ({ baseline, absent }) => `${baseline}: ${(absent ?? 'no reason given').replace(/\s+/g, ' ')}`,
+      ),
+    ),
   ];
   return reasons.length === 0 ? [] : [`Absent: ${reasons.join('; ')}.`];
 }

@@ -34,6 +34,7 @@ describe('a wrong command line ends with 2 and says why', () => {
     [['--from-stored'], /^error: USAGE: --from-stored goes with --report$/],
     [['--report', '--targets'], /^error: USAGE: .*--report.* cannot be used with .*--targets/],
     [['--report', '--baseline', 'x'], /^error: USAGE: .*--report.* cannot be used with .*--baseline/],
+    [['--targets', '--baseline', 'x'], /^error: USAGE: .*--targets.* cannot be used with .*--baseline/],
     [['--targets', '--guard'], /^error: USAGE: --guard goes with neither/],
     [['--guard', '--guard-write'], /^error: USAGE: --guard compares and --guard-write stores: one of them$/],
   ])('%j', async (words, expected) => {
@@ -196,6 +197,9 @@ describe('the table of figures', () => {
     expect(table([alone('a.b', 'x', 'ms', 5)])).not.toContain('absent');
     expect(table([{ ...alone('a.b', 'x', 'ms', Number.NaN), absent: 'no iperf3' }])).toContain(
       'absent: no iperf3',
+    );
+    expect(table([{ ...alone('a.b', 'x', 'ms', Number.NaN), absent: 'cc:\n  gone' }])).toContain(
+      'absent: cc: gone',
     );
     expect(table([])).toBe('');
   });
