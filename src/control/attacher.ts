@@ -32,7 +32,9 @@ import { Undo } from './undo.js';
 export interface OverlayAddresses {
   /** @throws PodwireError ADDRESS_IN_USE, STORE_UNREACHABLE */
   claim(pod: string, attachment: AttachmentRecord): Promise<void>;
-  release(attachment: AttachmentRecord): Promise<void>;
+  /** Of a pod that was attached in an earlier run. */
+  hold(pod: string, attachment: AttachmentRecord): void;
+  release(pod: string): Promise<void>;
 }
 
 export interface AttacherParts {
@@ -83,8 +85,10 @@ export class Attacher {
   }
 
   /** Takes the addresses of a stored attachment, before others are given out. */
-  claim(key: string, { network, domain, ips }: AttachmentRecord): void {
+  claim(key: string, attachment: AttachmentRecord): void {
+    const { network, domain, ips } = attachment;
     this.parts.networks.get(network).pool.claim(key, { domain, ips });
+    if (this.isOverlay(network)) this.parts.overlays.hold(key, attachment);
   }
 
   /**
@@ -113,7 +117,7 @@ export class Attacher {
     const port = this.parts.ports.get(key);
     if (port) await this.disconnect(port, false);
     await keeper.forget();
-    if (this.isOverlay(network)) await this.parts.overlays.release(attachment);
+    if (this.isOverlay(network)) await this.parts.overlays.release(key);
     return this.parts.networks.find(network)?.pool.release(key) ?? [];
   }
 
@@ -164,7 +168,7 @@ export class Attacher {
       if (network.spec.mode !== 'overlay') return attachment;
       try {
         await this.parts.overlays.claim(key, attachment);
-        undo.add(() => this.parts.overlays.release(attachment));
+        undo.add(() => this.parts.overlays.release(key));
         return attachment;
       } catch (error) {
         pool.release(key);

@@ -87,16 +87,23 @@ export class Overlays implements OverlayKeeper {
   }
 
   /** Gives them back; where the store is away, `round` does it later. */
-  async release(attachment: AttachmentRecord): Promise<void> {
+  async release(pod: string): Promise<void> {
     try {
-      await this.members.release(attachment);
+      await this.members.release(pod);
     } catch (error) {
       const { message } = asPodwireError(error);
-      this.parts.log.warn(
-        { network: attachment.network, ips: attachment.ips, error: message },
-        'released later',
-      );
+      this.parts.log.warn({ pod, error: message }, 'released later');
     }
+  }
+
+  /** A pod is attached since an earlier run of the daemon. */
+  hold(pod: string, attachment: AttachmentRecord): void {
+    this.members.hold(pod, attachment);
+  }
+
+  /** Who has an address of this node's pod: it must not be used here. */
+  lostTo(pod: string): string | undefined {
+    return this.members.lostTo(pod);
   }
 
   private async begin(): Promise<void> {
@@ -108,14 +115,11 @@ export class Overlays implements OverlayKeeper {
   }
 
   /** Makes the cluster's records say what is attached here: after an outage or a loss of data. */
-  async round(attached: readonly (readonly [pod: string, attachment: AttachmentRecord])[]): Promise<void> {
+  async round(): Promise<void> {
     if (!this.started) return;
-    const own = new Set(
-      attached.flatMap(([pod, { network, ips }]) => ips.map((ip) => `${network} ${ip} ${pod}`)),
-    );
     try {
-      for (const [pod, attachment] of attached) await this.members.reassert(pod, attachment);
-      await this.members.tidy(({ network, address, pod }) => own.has(`${network} ${address} ${pod}`));
+      await this.members.reassert();
+      await this.members.tidy();
       await this.forgetDeletedNodes();
       this.repeated.clear('round');
     } catch (error) {
@@ -167,11 +171,13 @@ export class Overlays implements OverlayKeeper {
 
 /** For a node without a tunnel to others. */
 export const NO_OVERLAYS: OverlayKeeper &
-  Pick<Overlays, 'claim' | 'release' | 'start' | 'round' | 'membersOf' | 'close'> = {
+  Pick<Overlays, 'claim' | 'release' | 'hold' | 'lostTo' | 'start' | 'round' | 'membersOf' | 'close'> = {
   put: () => Promise.reject(noTunnel()),
   delete: async () => {},
   claim: () => Promise.reject(noTunnel()),
   release: async () => {},
+  hold: () => {},
+  lostTo: () => undefined,
   start: async () => {},
   round: async () => {},
   membersOf: () => [],

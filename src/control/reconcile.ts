@@ -32,15 +32,23 @@ export interface ReconcilerParts {
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly lock: KeyedLock;
-  readonly overlays: Pick<Overlays, 'round'>;
+  readonly overlays: Pick<Overlays, 'round' | 'lostTo'>;
   readonly publish: () => Promise<void>;
   readonly log: Logger;
+}
+
+/** Why a pod must not have its addresses, and what is said of it. */
+interface Objection {
+  readonly reason: string;
+  readonly message: string;
 }
 
 export class Reconciler {
   private readonly repeated: RepeatedLog;
   private timer: NodeJS.Timeout | undefined;
   private ticking = false;
+  /** The node's subnets since some of them were lost, and why; undefined: those that its networks were made with. */
+  private left: { readonly cidrs: readonly string[]; readonly reason: string } | undefined;
 
   constructor(private readonly parts: ReconcilerParts) {
     this.repeated = new RepeatedLog(parts.log);
@@ -90,24 +98,12 @@ export class Reconciler {
   }
 
   /**
-   * The node's subnets are others: closes the pods that have addresses outside of them. Their records stay, Lost.
+   * The node's subnets are others: closes the pods that have addresses outside of them, and what comes up with such an
+   * address later. Their records stay, Lost.
    */
-  async closeStranded(podCidrs: readonly string[], reason: string): Promise<void> {
-    const { lock, ports, attacher, log } = this.parts;
-    const isInside = (address: string): boolean => podCidrs.some((cidr) => holds(cidr, address));
-    const stranded = this.attachments().filter(
-      ([, { network, ips }]) => network === DEFAULT_NETWORK && !ips.every(isInside),
-    );
-    await Promise.all(
-      stranded.map(([key, { ips }]) =>
-        lock.run(key, async () => {
-          const port = ports.get(key);
-          if (!port) return;
-          await attacher.disconnect(port, false);
-          log.error({ pod: key, ips, reason }, 'pod closed: its subnet is not this node’s any more');
-        }),
-      ),
-    );
+  closeStranded(podCidrs: readonly string[], reason: string): Promise<void> {
+    this.left = { cidrs: podCidrs, reason };
+    return this.closeForeign();
   }
 
   /** Makes podwire0 again, with the addresses that the node has now. */
@@ -128,13 +124,17 @@ export class Reconciler {
 
   /** Its subnet is not this node's any more: it stays Lost until it is detached. */
   private isStranded({ network, domain, ips }: AttachmentRecord): boolean {
-    return network === DEFAULT_NETWORK && !this.parts.networks.find(network)?.pool.fits({ domain, ips });
+    if (network !== DEFAULT_NETWORK) return false;
+    const { left } = this;
+    const isOwn = (address: string): boolean =>
+      left === undefined || left.cidrs.some((cidr) => holds(cidr, address));
+    return !ips.every(isOwn) || !this.parts.networks.find(network)?.pool.fits({ domain, ips });
   }
 
-  private claim(key: string, { network, domain, ips }: AttachmentRecord): void {
-    const pool = this.parts.networks.find(network)?.pool;
-    if (pool?.fits({ domain, ips })) {
-      pool.claim(key, { domain, ips });
+  private claim(key: string, attachment: AttachmentRecord): void {
+    const { network, domain, ips } = attachment;
+    if (this.parts.networks.find(network)?.pool.fits({ domain, ips })) {
+      this.parts.attacher.claim(key, attachment);
       return;
     }
     throw new PodwireError(
@@ -155,7 +155,8 @@ export class Reconciler {
     const { records, attacher, publish } = this.parts;
     const record = records.get(key);
     const attachment = record?.attachment;
-    if (!attachment || this.parts.ports.get(key) || isGone(attachment.netns, attachment.netnsId)) return;
+    if (!attachment || this.parts.ports.get(key) || this.parts.overlays.lostTo(key) !== undefined) return;
+    if (isGone(attachment.netns, attachment.netnsId)) return;
     if (this.isStranded(attachment)) {
       const fields = { pod: key, ips: attachment.ips };
       this.repeated.warn(
@@ -191,7 +192,7 @@ export class Reconciler {
   }
 
   private async round(): Promise<void> {
-    const { lock, networks, nodePort, overlays, pods, ports } = this.parts;
+    const { lock, nodePort, overlays, pods, ports } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
     for (const [key, { netns, netnsId }] of this.attachments()) {
       if (isGone(netns, netnsId)) {
@@ -199,8 +200,38 @@ export class Reconciler {
         this.repeated.clear(key);
       } else if (!ports.get(key)) await lock.run(key, () => this.restore(key));
     }
-    const isOverlay = (network: string): boolean => networks.find(network)?.spec.mode === 'overlay';
-    await overlays.round(this.attachments().filter(([, { network }]) => isOverlay(network)));
+    await overlays.round();
+    await this.closeForeign();
+  }
+
+  /**
+   * Closes the pods whose addresses are not, or not any more, this node's to use: nothing is fought for. One whose
+   * attach was under way when they were lost is found in a later round.
+   */
+  private async closeForeign(): Promise<void> {
+    const { lock, ports } = this.parts;
+    const open = this.attachments().filter(([key, made]) => ports.get(key) && this.objection(key, made));
+    await Promise.all(open.map(([key]) => lock.run(key, () => this.closeIfForeign(key))));
+  }
+
+  private async closeIfForeign(key: string): Promise<void> {
+    const { attacher, log, ports, records } = this.parts;
+    const [port, attachment] = [ports.get(key), records.get(key)?.attachment];
+    const objection = attachment && this.objection(key, attachment);
+    if (!port || !objection) return;
+    await attacher.disconnect(port, false);
+    log.error({ pod: key, ips: attachment.ips, reason: objection.reason }, objection.message);
+  }
+
+  private objection(key: string, attachment: AttachmentRecord): Objection | undefined {
+    if (this.isStranded(attachment)) {
+      const reason = this.left?.reason ?? 'its addresses are not in its network';
+      return { reason, message: 'pod closed: its subnet is not this node’s any more' };
+    }
+    const reason = this.parts.overlays.lostTo(key);
+    return reason === undefined
+      ? undefined
+      : { reason, message: 'pod closed: an address of it is another’s' };
   }
 
   private async reopenNode(): Promise<void> {

@@ -185,6 +185,25 @@ describe.skipIf(missing)('an overlay network', () => {
     expect((await Promise.all(detached)).map(outcome)).toEqual(names.map(() => '200'));
   });
 
+  it('gives up an address that another node has by the store’s word, and takes it again once it is free', async () => {
+    const { ips } = await bench.podAt('c', 'lost', { network: 'red' });
+    const key = `/v1/store/entries/${encodeURIComponent(`cluster/members/red/${ips[0]}`)}`;
+    const thief = { network: 'red', address: ips[0], mac: '02:70:00:00:00:01', pod: 'default/thief' };
+    const value = { ...thief, node: 'b', uid: 'thief' };
+    expect((await bench.ask('a', 'PUT', key, { value })).status).toBe(200);
+    const phase = async () =>
+      (await bench.ask<{ status: { phase: string } }>('c', 'GET', '/v1/pods/default/lost')).body.status.phase;
+    expect(await until(async () => (await phase()) === 'Lost')).toBe(true);
+    expect(await until(() => bench.link('lost') === undefined)).toBe(true);
+    const closed = () => bench.logged('pod closed: an address of it is another’s').map(({ pod }) => pod);
+    expect(await until(() => closed().length > 0)).toBe(true);
+    expect(closed()).toEqual(['default/lost']);
+    expect((await bench.ask('a', 'DELETE', key)).status).toBe(200);
+    expect(await until(async () => (await phase()) === 'Running')).toBe(true);
+    expect((await ping('red1', ips[0])).status).toBe(0);
+    expect(outcome(await bench.ask('c', 'POST', '/v1/pods/default/lost/detach'))).toBe('200');
+  });
+
   it('keeps its pods talking while the store’s daemon is away, and forgets a pod that goes', async () => {
     await bench.endNode('a', 'SIGKILL');
     expect((await ping('red2', addresses.red3[0])).status).toBe(0);

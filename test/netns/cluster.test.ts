@@ -207,4 +207,32 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     expect(addresses).toContain('10.244.2.2');
     expect(addresses).not.toContain('10.244.1.2');
   });
+
+  it('leaves the pods of a lost subnet closed while it can have no other, and opens them when it has it again', async () => {
+    await k1.kill();
+    const small = new TestCluster();
+    try {
+      const [first, second] = [small.host('k1', 1), small.host('k2', 2)];
+      await first.start([...small.server(first), '--cluster-cidr', '10.244.0.0/23']);
+      await second.start(small.joining(first));
+      const [web] = [await first.pod('web'), await second.pod('db')];
+      expect(await first.sees('k2')).toBe(true);
+      const key = `/v1/store/entries/${encodeURIComponent('cluster/subnets/10.244.1.0/24')}`;
+      const value = { cidr: '10.244.1.0/24', node: 'thief', uid: 'thief', state: 'held', since: '' };
+      expect((await first.bench.call('PUT', key, { value })).status).toBe(200);
+      const isClosed = () => second.bench.link('db') === undefined;
+      expect(await until(isClosed)).toBe(true);
+      // Longer than two rounds, each of which would make the interface again.
+      expect(await until(() => !isClosed(), 5000), small.log).toBe(false);
+      expect(second.bench.logged('no new subnets yet')).not.toHaveLength(0);
+      expect(outcome(await second.bench.attach('db', { ifname: 'eth1' }))).toBe('409 ALREADY_ATTACHED');
+      second.bench.namespace('late');
+      expect(outcome(await second.bench.attach('late'))).toBe('409 SUBNET_TAKEN');
+      expect((await first.bench.call('DELETE', key)).status).toBe(200);
+      expect(await until(() => !isClosed(), 20_000), small.log).toBe(true);
+      expect(await until(() => second.bench.ping('db', web.ips[0]), 15_000), small.log).toBe(true);
+    } finally {
+      await small.cleanup();
+    }
+  });
 });

@@ -1,54 +1,26 @@
 /**
- * Who has which address of the overlay networks, cluster-wide:
- *
- *     cluster/members/NETWORK/ADDRESS   OverlayMember
+ * Who has which address of the overlay networks, cluster-wide: records of overlay-member.ts.
  *
  * An address is taken by compare-and-swap, so that two nodes never give it to two pods; and what is written there is
  * what the other nodes' forwarding and neighbour tables are made of. Nothing is learned from packets.
  *
+ * What this node's pods hold is known here from before it is written until after the attachment has ended, and only
+ * what is not held is ever tidied away: a pod that is being attached has no attachment record yet. The address pool
+ * decides between pods of this node, so a record of this node that nobody holds is in nobody's way.
+ *
  * What a record says of another node is believed only as far as that node goes: its members are reached through it,
  * and its own packets must carry their addresses.
  */
-import { formatMac, parseMac } from '../../wire/address.js';
-import { canonicalIp } from '../cidr.js';
 import { asPodwireError, PodwireError } from '../errors.js';
-import { checker, closed } from '../model/schema.js';
 import { Mirror, type MirrorChange, type MirrorOptions } from '../store/mirror.js';
-import { ABSENT, type Json, type Store } from '../store/store.js';
-
-export const OVERLAY_MEMBERS = 'cluster/members/';
-
-export interface OverlayMember {
-  readonly network: string;
-  readonly address: string;
-  readonly mac: string;
-  /** `default/web` */
-  readonly pod: string;
-  readonly node: string;
-  /** Of the node's daemon: a machine installed anew under the old name is another. */
-  readonly uid: string;
-}
-
-/** What a pod is attached with. */
-export interface OverlayClaim {
-  readonly network: string;
-  readonly ips: readonly string[];
-  readonly mac: string;
-}
-
-const TEXT = { type: 'string', minLength: 1, maxLength: 512 };
-
-const check = checker<OverlayMember>(
-  closed({ network: TEXT, address: TEXT, mac: TEXT, pod: TEXT, node: TEXT, uid: TEXT }, [
-    'network',
-    'address',
-    'mac',
-    'pod',
-    'node',
-    'uid',
-  ]),
-  'the record',
-);
+import { ABSENT, type Store } from '../store/store.js';
+import {
+  memberKey,
+  OVERLAY_MEMBERS,
+  type OverlayClaim,
+  type OverlayMember,
+  readMember,
+} from './overlay-member.js';
 
 export interface OverlayMembersParts {
   /** The cluster store. */
@@ -63,6 +35,12 @@ export class OverlayMembers {
   private readonly mirror: Mirror;
   /** By key; those of other nodes only. */
   private readonly foreign = new Map<string, OverlayMember>();
+  /** By pod of this node: what it is attached with, or is about to be. */
+  private readonly held = new Map<string, OverlayClaim>();
+  /** Pods whose claim is under way. */
+  private readonly claiming = new Set<string>();
+  /** By pod of this node: who has one of its addresses by the store's word. */
+  private readonly lost = new Map<string, string>();
 
   constructor(private readonly parts: OverlayMembersParts) {
     this.mirror = new Mirror(parts.store, {
@@ -91,47 +69,68 @@ export class OverlayMembers {
     return [...this.foreign.values()].filter((member) => member.network === network);
   }
 
+  /** Who has an address of this node's pod, which it therefore must not use any more; undefined: it has all of its own. */
+  lostTo(pod: string): string | undefined {
+    return this.lost.get(pod);
+  }
+
+  /** A pod of this node has these addresses since an earlier run. */
+  hold(pod: string, claim: OverlayClaim): void {
+    this.held.set(pod, claim);
+    this.lost.delete(pod);
+  }
+
   /**
-   * Takes the addresses for a pod of this node, all or none. What it has already stays its own.
+   * Takes the addresses for a pod of this node, all or none.
    * @throws PodwireError ADDRESS_IN_USE naming the holder, STORE_UNREACHABLE
    */
-  async claim(pod: string, { network, ips, mac }: OverlayClaim): Promise<void> {
-    const { self } = this.parts;
-    const taken: string[] = [];
+  async claim(pod: string, claim: OverlayClaim): Promise<void> {
+    this.hold(pod, claim);
+    this.claiming.add(pod);
     try {
-      for (const address of ips) {
-        await this.take({ network, address, mac, pod, node: self.name, uid: self.uid });
-        taken.push(address);
-      }
+      for (const address of claim.ips) await this.take(pod, claim, address);
     } catch (error) {
-      for (const address of taken) await this.drop(network, address).catch(() => {});
+      await this.release(pod).catch(() => {});
       throw error;
+    } finally {
+      this.claiming.delete(pod);
     }
   }
 
-  /** Gives the addresses of a pod of this node back. */
-  async release({ network, ips }: Pick<OverlayClaim, 'network' | 'ips'>): Promise<void> {
-    for (const address of ips) await this.drop(network, address);
+  /** Gives the addresses of a pod of this node back. @throws PodwireError STORE_UNREACHABLE: `tidy` does it later */
+  async release(pod: string): Promise<void> {
+    const claim = this.held.get(pod);
+    if (!claim) return;
+    this.held.delete(pod);
+    this.lost.delete(pod);
+    for (const address of claim.ips) await this.drop(claim.network, address);
   }
 
   /**
-   * Removes records of this node that no pod of it has: of attachments that ended while the store was away.
-   * @param isAttached whether the pod is attached to the network with this address
+   * Writes again what the store has lost of this node's pods. What another has by now is not fought for: `lostTo`.
+   * @throws PodwireError STORE_UNREACHABLE
    */
-  async tidy(isAttached: (member: OverlayMember) => boolean): Promise<void> {
-    for (const { key, value, revision } of [...this.mirror.all.values()]) {
-      const member = readMember(key, value);
-      if (!member || !this.isOwn(member) || isAttached(member)) continue;
-      await this.parts.store.delete(key, revision).catch(ignoreConflict);
+  async reassert(): Promise<void> {
+    if (!this.mirror.synced) return;
+    for (const [pod, claim] of [...this.held]) {
+      try {
+        await this.write(pod, claim);
+        if (this.isSettled(pod, claim)) this.lost.delete(pod);
+      } catch (error) {
+        const { code, message } = asPodwireError(error);
+        if (code !== 'ADDRESS_IN_USE') throw error;
+        if (this.isSettled(pod, claim)) this.lost.set(pod, message);
+      }
     }
   }
 
-  /** Writes again what the store has lost of this node's pods. @throws PodwireError ADDRESS_IN_USE, STORE_UNREACHABLE */
-  async reassert(pod: string, claim: OverlayClaim): Promise<void> {
-    if (!this.mirror.synced) return;
-    const isThere = (address: string): boolean =>
-      this.mirror.get(keyOf(claim.network, address)) !== undefined;
-    if (!claim.ips.every(isThere)) await this.claim(pod, claim);
+  /** Removes records of this node that no pod of it has: of attachments that ended while the store was away. */
+  async tidy(): Promise<void> {
+    for (const { key, value, revision } of [...this.mirror.all.values()]) {
+      const member = readMember(key, value);
+      if (!member || !this.isOwn(member) || this.isHeld(member)) continue;
+      await this.parts.store.delete(key, revision).catch(ignoreConflict);
+    }
   }
 
   /** Removes the records of a node that is no longer part of the cluster. */
@@ -141,18 +140,39 @@ export class OverlayMembers {
     }
   }
 
-  private async take(member: OverlayMember): Promise<void> {
-    const key = keyOf(member.network, member.address);
+  private async write(pod: string, claim: OverlayClaim): Promise<void> {
+    for (const address of claim.ips) {
+      if (!this.isSettled(pod, claim) || this.isWritten(pod, claim, address)) continue;
+      await this.take(pod, claim, address);
+    }
+  }
+
+  /** Whether the pod is attached with this now. */
+  private isSettled(pod: string, claim: OverlayClaim): boolean {
+    return this.held.get(pod) === claim && !this.claiming.has(pod);
+  }
+
+  private isWritten(pod: string, { network }: OverlayClaim, address: string): boolean {
+    const key = memberKey(network, address);
+    const found = this.mirror.get(key);
+    const member = found && readMember(key, found.value);
+    return member !== undefined && this.isOwn(member) && member.pod === pod;
+  }
+
+  private async take(pod: string, { network, mac }: OverlayClaim, address: string): Promise<void> {
+    const { name: node, uid } = this.parts.self;
+    const key = memberKey(network, address);
     for (;;) {
       const found = await this.parts.store.get(key);
       const holder = found && readMember(key, found.value);
-      if (holder && !(this.isOwn(holder) && holder.pod === member.pod)) {
+      if (holder && !(this.isOwn(holder) && (holder.pod === pod || !this.isHeld(holder)))) {
         // Known from now on, and not only when the watch brings it: the next attempt takes another address.
         if (!this.isOwn(holder)) this.foreign.set(key, holder);
         throw inUse(holder);
       }
       try {
-        await this.parts.store.put(key, { ...member }, found?.revision ?? ABSENT);
+        const member = { network, address, mac, pod, node, uid };
+        await this.parts.store.put(key, member, found?.revision ?? ABSENT);
         return;
       } catch (error) {
         ignoreConflict(error);
@@ -160,16 +180,23 @@ export class OverlayMembers {
     }
   }
 
+  /** Not what another pod of this node holds by now. */
   private async drop(network: string, address: string): Promise<void> {
-    const key = keyOf(network, address);
+    const key = memberKey(network, address);
     const found = await this.parts.store.get(key);
     const holder = found && readMember(key, found.value);
-    if (!found || (holder && !this.isOwn(holder))) return;
+    if (!found || (holder && (!this.isOwn(holder) || this.isHeld(holder)))) return;
     await this.parts.store.delete(key, found.revision).catch(ignoreConflict);
   }
 
   private isOwn({ node, uid }: OverlayMember): boolean {
     return node === this.parts.self.name && uid === this.parts.self.uid;
+  }
+
+  /** Whether the pod that an own record names has, or is about to have, that address. */
+  private isHeld({ pod, network, address }: OverlayMember): boolean {
+    const claim = this.held.get(pod);
+    return claim?.network === network && claim.ips.includes(address);
   }
 
   /** After a loss of data nobody has released anything: members stay until their node writes them again or goes. */
@@ -182,22 +209,6 @@ export class OverlayMembers {
     else this.foreign.delete(key);
     const network = foreign?.network ?? before?.network;
     if (network !== undefined) this.parts.onChange(network);
-  }
-}
-
-function keyOf(network: string, address: string): string {
-  return `${OVERLAY_MEMBERS}${network}/${address}`;
-}
-
-/** undefined for a record that cannot be read, or that lies under another's key. */
-function readMember(key: string, value: Json): OverlayMember | undefined {
-  try {
-    const member = check(value);
-    const { hi, lo } = parseMac(member.mac);
-    const isCanonical = formatMac(hi, lo) === member.mac && canonicalIp(member.address) === member.address;
-    return isCanonical && keyOf(member.network, member.address) === key ? member : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -34,6 +34,12 @@ async function membersOf(name: string, uid = `uid-${name}`, changes: string[] = 
   return members;
 }
 
+/** Addresses of the network `backend` that the store has somebody for. */
+async function written(): Promise<string[]> {
+  const { entries } = await store.list('cluster/members/backend/');
+  return entries.map(({ key }) => key.slice('cluster/members/backend/'.length));
+}
+
 const web = { network: 'backend', ips: ['10.80.0.2', 'fd80::2'], mac: '02:70:0a:50:00:02' };
 
 describe('overlay members', () => {
@@ -49,7 +55,7 @@ describe('overlay members', () => {
     ]);
     expect(b.others('frontend')).toEqual([]);
     expect(new Set(changes)).toEqual(new Set(['backend']));
-    await a.release(web);
+    await a.release('default/web');
     await settle();
     expect(b.others('backend')).toEqual([]);
   });
@@ -77,8 +83,8 @@ describe('overlay members', () => {
   it('are not released by another node, nor by one of the same name installed anew', async () => {
     const [a, b, again] = [await membersOf('a'), await membersOf('b'), await membersOf('a', 'uid-new')];
     await a.claim('default/web', web);
-    await b.release(web);
-    await again.release(web);
+    await b.release('default/web');
+    await again.release('default/web');
     await settle();
     expect(b.others('backend')).toHaveLength(2);
     await again.forgetNode('a');
@@ -86,15 +92,78 @@ describe('overlay members', () => {
     expect(b.others('backend')).toHaveLength(0);
   });
 
-  it('are tidied away where their pod is not attached any more', async () => {
+  it('are tidied away where no pod of the node has them any more', async () => {
+    const earlier = await membersOf('a');
+    await earlier.claim('default/web', web);
+    await earlier.claim('default/db', { ...web, ips: ['10.80.0.3'] });
     const a = await membersOf('a');
+    a.hold('default/db', { ...web, ips: ['10.80.0.3'] });
+    await a.tidy();
+    expect(await written()).toEqual(['10.80.0.3']);
+  });
+
+  it('stay when records are tidied before the pod’s attachment is complete', async () => {
+    const [a, b] = [await membersOf('a'), await membersOf('b')];
+    await a.claim('default/web', web);
+    await settle();
+    await a.tidy();
+    expect(await written()).toEqual(web.ips);
+    await expect(b.claim('default/db', web)).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
+  });
+
+  it('stay when records are tidied amid a claim', async () => {
+    const a = await membersOf('a');
+    for (let round = 0; round < 21; round++) {
+      const claimed = a.claim('default/web', web);
+      for (let turn = 0; turn < round % 7; turn++) await new Promise(setImmediate);
+      await Promise.all([claimed, a.tidy(), a.reassert()]);
+      await settle();
+      await a.tidy();
+      expect(await written()).toEqual(web.ips);
+      await a.release('default/web');
+      expect(await written()).toEqual([]);
+    }
+  });
+
+  it('are in nobody’s way on their own node once they are released, also where the store has not heard of it', async () => {
+    const earlier = await membersOf('a');
+    await earlier.claim('default/gone', web);
+    const [a, b] = [await membersOf('a'), await membersOf('b')];
+    await expect(b.claim('default/db', web)).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
+    await a.claim('default/web', web);
+    await settle();
+    expect(b.others('backend').map(({ pod }) => pod)).toEqual(['default/web', 'default/web']);
+  });
+
+  it('are written again after they were lost, and not fought for where another has them by now', async () => {
+    const [a, b] = [await membersOf('a'), await membersOf('b')];
     await a.claim('default/web', web);
     await a.claim('default/db', { ...web, ips: ['10.80.0.3'] });
+    for (const { key } of (await store.list('cluster/members/')).entries) await store.delete(key);
+    await b.claim('default/thief', { ...web, ips: ['fd80::2'] });
     await settle();
-    await a.tidy(({ pod }) => pod === 'default/db');
-    expect((await store.list('cluster/members/')).entries.map(({ key }) => key)).toEqual([
-      'cluster/members/backend/10.80.0.3',
-    ]);
+    await a.reassert();
+    expect(await written()).toEqual(['10.80.0.2', '10.80.0.3', 'fd80::2']);
+    expect(a.lostTo('default/web')).toBe('fd80::2 belongs to pod default/thief of node b');
+    expect(a.lostTo('default/db')).toBeUndefined();
+    await b.release('default/thief');
+    await settle();
+    await a.reassert();
+    expect(a.lostTo('default/web')).toBeUndefined();
+    await settle();
+    expect(b.others('backend').map(({ address }) => address)).toContain('fd80::2');
+  });
+
+  it('are not lost any more once their pod has been detached', async () => {
+    const [a, b] = [await membersOf('a'), await membersOf('b')];
+    a.hold('default/web', web);
+    await b.claim('default/thief', web);
+    await settle();
+    await a.reassert();
+    expect(a.lostTo('default/web')).toBe('10.80.0.2 belongs to pod default/thief of node b');
+    await a.release('default/web');
+    expect(a.lostTo('default/web')).toBeUndefined();
+    expect(await written()).toEqual(web.ips);
   });
 
   it('are ignored where a record is not what it should be', async () => {
