@@ -83,7 +83,7 @@ function bundleCase(stages: Stages, name: string, size: Size): SizedCase {
     run: () => {
       pool.share(slot, 1);
       bundler.add(slot, VNI, HASH, out);
-      bundler.finish(out);
+      bundler.finish();
       releaseAll(pool, out, 0);
     },
   };
@@ -127,7 +127,7 @@ function bundlesOf(stages: Stages, size: Size) {
   const bundler = bundlerOf(stages);
   const out = new Batch(SLOTS);
   bundler.add(largePacket(pool, size), VNI, HASH, out);
-  bundler.finish(out);
+  bundler.finish();
   return Array.from(out.slots.subarray(0, out.count), (slot) => ({
     slot,
     at: pool.at[slot],

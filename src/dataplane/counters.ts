@@ -35,6 +35,7 @@ export const CYCLES = [
   'suppressedErrors',
   'movedAddresses',
   'unsharedAddresses',
+  'expressPackets',
 ] as const;
 export type CycleCounter = (typeof CYCLES)[number];
 
@@ -72,9 +73,13 @@ export class Counters implements CounterReader {
   }
 
   received(port: number, bytes: number): void {
+    this.receivedBatch(port, 1, bytes);
+  }
+
+  receivedBatch(port: number, packets: number, bytes: number): void {
     const at = PORTS_BASE + port * PORT_STRIDE;
-    this.values[RECEIVED]++;
-    this.values[at + RX_PACKETS]++;
+    this.values[RECEIVED] += packets;
+    this.values[at + RX_PACKETS] += packets;
     this.values[at + RX_BYTES] += bytes;
   }
 
@@ -123,6 +128,11 @@ export class Counters implements CounterReader {
   /** Messages to other engines about a learned address that their full rings refused; they are told again. */
   unsharedAddress(count: number): void {
     this.values[CYCLE_BASE + 4] += count;
+  }
+
+  /** Packets that went the short way (elements/express.ts). */
+  express(count: number): void {
+    this.values[CYCLE_BASE + 5] += count;
   }
 
   /** Forgets a port's counters, when its number is given to another. */

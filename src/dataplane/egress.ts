@@ -57,6 +57,16 @@ export class Egress {
     return this.devices[port];
   }
 
+  /**
+   * The queue of a port for whoever has finished its packets for that port's device; undefined where there is none. Valid until
+   * the next `flush`, which sends what was pushed.
+   */
+  queueOf(port: number): Batch | undefined {
+    const queue = this.queues[port];
+    if (queue !== undefined) this.markDirty(port);
+    return queue;
+  }
+
   /** Takes one reference of `slot` and sends it out of `port`, finished as far as the device needs it. */
   output(slot: number, port: number): void {
     const queue = this.queues[port];

@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly gossip?: GossipShare;
   /** Whether it probes peers and hears their answers: that engine alone which reads the tunnel. True without it. */
   readonly probes?: boolean;
+  /** Whether common packets take the short way (elements/express.ts). True without it; false to compare both. */
+  readonly express?: boolean;
 }
 
 export class Engine {
@@ -47,7 +49,7 @@ export class Engine {
     this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty());
     const segmenter = new Segmenter(this.pool, checksum, this.counters);
     this.egress = new Egress(this.pool, this.counters, segmenter);
-    this.graph = buildGraph(this.context, this.egress, segmenter, options.seed);
+    this.graph = buildGraph(this.context, this.egress, segmenter, options.seed, options.express);
     this.elements = this.graph.elements;
     this.probes = options.probes ?? true;
   }
@@ -138,10 +140,9 @@ export class Engine {
   private receive(device: Device, input: Batch): number {
     const { pool, counters } = this;
     const packets = device.receive(input);
-    for (let i = input.count - packets; i < input.count; i++) {
-      const slot = input.slots[i];
-      counters.received(pool.port[slot], pool.length[slot]);
-    }
+    let bytes = 0;
+    for (let i = input.count - packets; i < input.count; i++) bytes += pool.length[input.slots[i]];
+    if (packets > 0) counters.receivedBatch(device.port, packets, bytes);
     return packets;
   }
 

@@ -1,6 +1,8 @@
 /**
  * The graph: every element, and what its outputs lead to. This file is the wiring; nothing registers itself.
  *
+ *     express ─► encapsulate, or to the port: what is common, in one go; the rest ─► parse
+ *
  *     parse ─► source-guard ─► attachment ─► classify ─┬─► arp-responder ─┬─► forward ─┬─► output
  *                                  │ direct            ├─► nd-responder ──┘      ▲     └─► flood ─► encapsulate
  *                                  ▼                   │                         │
@@ -32,6 +34,7 @@ import { Classify } from './elements/classify.js';
 import { Decapsulate } from './elements/decapsulate.js';
 import { DecrementTtl } from './elements/decrement-ttl.js';
 import { Encapsulate } from './elements/encapsulate.js';
+import { Express } from './elements/express.js';
 import { Flood } from './elements/flood.js';
 import { Forward } from './elements/forward.js';
 import { Fragment } from './elements/fragment.js';
@@ -65,10 +68,20 @@ export interface Graph {
   readonly prober: Prober;
 }
 
-/** @param seed keys the hash tables of the limiters. */
-export function buildGraph(context: Context, egress: Egress, segmenter: Segmenter, seed: number): Graph {
+/**
+ * @param seed keys the hash tables of the limiters.
+ * @param express false: every packet goes the long way, as only a comparison of both wants it.
+ */
+export function buildGraph(
+  context: Context,
+  egress: Egress,
+  segmenter: Segmenter,
+  seed: number,
+  express = true,
+): Graph {
   const queue = (): Batch => new Batch(context.pool.capacity);
   const input = queue();
+  const parse = express ? queue() : input;
   const datagrams = queue();
   const fromPeers = queue();
   const bridgedFromPeers = queue();
@@ -102,6 +115,13 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   } satisfies Record<keyof typeof ICMP_ERRORS, Batch>;
 
   const { pool, checksum, counters } = context;
+  const encapsulate = new Encapsulate(
+    context,
+    tunnel,
+    egress,
+    new Bundler(pool, checksum, counters, segmenter),
+    seed,
+  );
   const fromTunnel: Element[] = [
     new Decapsulate(
       context,
@@ -113,7 +133,8 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
     new ClampMss(context, bridgedFromPeers, forward),
   ];
   const layer2: Element[] = [
-    new Parse(context, input, guard),
+    ...(express ? [new Express(context, input, egress, encapsulate, parse)] : []),
+    new Parse(context, parse, guard),
     new SourceGuard(context, guard, attachment),
     new Attachment(context, attachment, { domain: classify, direct: output }),
     new Classify(context, classify, { arp, discovery, route: routed, forward }),
@@ -157,10 +178,7 @@ export function buildGraph(context: Context, egress: Egress, segmenter: Segmente
   const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
     (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
   );
-  const out: Element[] = [
-    new Output(context, output, egress, tunnel),
-    new Encapsulate(context, tunnel, egress, new Bundler(pool, checksum, counters, segmenter), seed),
-  ];
+  const out: Element[] = [new Output(context, output, egress, tunnel), encapsulate];
   return {
     elements: [...fromTunnel, ...layer2, ...layer3, ...toSwitch, ...errorElements, ...out],
     input,

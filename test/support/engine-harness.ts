@@ -21,6 +21,7 @@ export interface HarnessOptions {
   readonly offloads?: Readonly<Record<number, number>>;
   /** Without it the WebAssembly kernel. */
   readonly checksum?: EngineOptions['checksum'];
+  readonly express?: boolean;
 }
 
 /** What a port was given to send; of a datagram, where to. */
@@ -41,8 +42,8 @@ export class EngineHarness {
     readonly snapshot: Snapshot,
     options: HarnessOptions = {},
   ) {
-    const { slots = 512, checksum = wasmChecksum } = options;
-    this.engine = new Engine({ slots, seed: 7, checksum });
+    const { slots = 512, checksum = wasmChecksum, express } = options;
+    this.engine = new Engine({ slots, seed: 7, checksum, express });
     for (const { id, name, mtu } of snapshot.ports) {
       const offloads = options.offloads?.[id] ?? 0;
       const device =

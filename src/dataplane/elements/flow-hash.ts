@@ -11,16 +11,22 @@ import * as ipv4 from '../../wire/ipv4.js';
 import { PROTOCOL } from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
 import { KIND, PACKET, type PacketPool } from '../pool.js';
-import { KeyedHash } from '../tables/hash.js';
+import { KeyedHash, mix32 } from '../tables/hash.js';
 
 export class FlowHash {
   private readonly hash: KeyedHash;
+  private readonly key0: number;
+  private readonly key1: number;
+  private readonly key2: number;
 
   constructor(
     private readonly pool: PacketPool,
     seed: number,
   ) {
     this.hash = new KeyedHash(seed);
+    this.key0 = this.hash.hash1(0);
+    this.key1 = this.hash.hash1(1);
+    this.key2 = this.hash.hash1(2);
   }
 
   /** Of a parsed packet; an int32. */
@@ -36,11 +42,24 @@ export class FlowHash {
   }
 
   private ofIpv4(slot: number): number {
-    const { pool, hash } = this;
+    const { pool } = this;
     const l3 = pool.l3[slot];
     const source = ipv4.src(pool.view, l3) | 0;
     const destination = ipv4.dst(pool.view, l3) | 0;
-    return hash.hash4(source, destination, pool.protocol[slot], this.ports(slot));
+    return this.mixed(source, destination, pool.protocol[slot], this.ports(slot));
+  }
+
+  /** Of the TCP or UDP packet at `l3`, without options, whole. */
+  ofPlainIpv4(view: DataView, l3: number): number {
+    const ports = view.getInt32(l3 + ipv4.HEADER_LENGTH);
+    const source = view.getInt32(l3 + ipv4.SRC);
+    return this.mixed(source, view.getInt32(l3 + ipv4.DST), ipv4.protocol(view, l3), ports);
+  }
+
+  /** Multilinear, with odd multipliers (those of xxHash), so that two flows that differ in one word only never have one hash. */
+  private mixed(source: number, destination: number, protocol: number, ports: number): number {
+    const first = Math.imul(source ^ this.key0, 0x9e3779b1) + Math.imul(destination ^ this.key1, 0x85ebca77);
+    return mix32((first + Math.imul(ports ^ this.key2, 0xc2b2ae3d) + protocol) | 0);
   }
 
   private ofIpv6(slot: number): number {

@@ -11,7 +11,7 @@
  * to 40 bytes a route.
  */
 import { buildPrefixTrees, requireRoute } from './prefix-tree.js';
-import { descend, type RangeTreeData } from './range-tree.js';
+import { descend, descendAll, type RangeTreeData } from './range-tree.js';
 import { RouteColumns } from './route-columns.js';
 
 export interface Route4 {
@@ -76,5 +76,13 @@ export class Fib4 {
   lookup(table: number, address: number): number {
     const { roots } = this;
     return table < roots.length ? descend(this.nodes, roots[table], address) - 1 : -1;
+  }
+
+  /** `lookup` for the addresses from..to-1 in one table: `hops` at the same places become the answers. */
+  lookupAll(table: number, addresses: Int32Array, hops: Int32Array, from: number, to: number): void {
+    const { roots } = this;
+    hops.fill(table < roots.length ? roots[table] : 0, from, to);
+    descendAll(this.nodes, hops, addresses, from, to);
+    for (let i = from; i < to; i++) hops[i]--;
   }
 }

@@ -50,22 +50,47 @@ const ENTRIES_MANY = 1;
 /** Follows slots for one word. Returns an answer (>= 0), or a slot with ADVANCE. */
 export function descend(nodes: Int32Array, from: number, word: number): number {
   let slot = from;
-  while (slot < STOP) {
-    const at = (slot & POSITION) << 2;
-    if ((slot & BUCKET) === 0) {
-      const head = nodes[at];
-      const place = word >>> head;
-      const first = nodes[at + 1] >>> 0;
-      const index = (place - first) >>> 0;
-      if (index < head >>> 5) slot = nodes[at + HEADER + index];
-      else slot = nodes[at + (place < first ? 2 : 3)];
-    } else if ((slot & WIDE) === 0) {
-      slot = searchCompact(nodes, at, (slot >>> 24) & 15, word & 0xffff);
-    } else {
-      slot = searchWide(nodes, at, (slot >>> 24) & 15, word);
+  while (slot < STOP) slot = step(nodes, slot, word);
+  return slot;
+}
+
+/**
+ * The same for many words at once, in place: `slots` from..to-1 become what `descend` answers. All take a step before any
+ * takes the next, so that the processor waits for many nodes at a time where they are not in its cache.
+ */
+export function descendAll(
+  nodes: Int32Array,
+  slots: Int32Array,
+  words: Int32Array,
+  from: number,
+  to: number,
+): void {
+  for (let isDone = false; !isDone; ) {
+    isDone = true;
+    for (let i = from; i < to; i++) {
+      const slot = slots[i];
+      if (slot >= STOP) continue;
+      slots[i] = step(nodes, slot, words[i]);
+      isDone = false;
     }
   }
-  return slot;
+}
+
+/** What kind of node a slot leads to is in the slot itself: known before the node has come from memory. */
+function step(nodes: Int32Array, slot: number, word: number): number {
+  const at = (slot & POSITION) << 2;
+  if ((slot & BUCKET) !== 0) {
+    const steps = (slot >>> 24) & 15;
+    return (slot & WIDE) === 0
+      ? searchCompact(nodes, at, steps, word & 0xffff)
+      : searchWide(nodes, at, steps, word);
+  }
+  const head = nodes[at];
+  const place = word >>> head;
+  const first = nodes[at + 1] >>> 0;
+  const index = (place - first) >>> 0;
+  if (index < head >>> 5) return nodes[at + HEADER + index];
+  return nodes[at + (place < first ? 2 : 3)];
 }
 
 /** In a compact bucket of 2^steps words, start << 16 | answer, of which the first start is not looked at. */

@@ -8,8 +8,8 @@
  *   other end and VNI) and is not longer is appended to that one's bundle; a shorter one is the last of it. To copy
  *   a packet takes far less time than to send it by itself.
  *
- * Within a flow order is kept; between flows it may change until `finish`, which must be called at the end of a batch
- * with the queue that `add` was given.
+ * Order is kept but for what is appended, which stands where its bundle does: within a flow, always. A bundle is queued
+ * with its first packet and may grow until `finish`, which must be called before the queue is sent.
  *
  * A packet becomes all of its segments or none. The unit of the counters is the slot: a packet that is cut into n
  * bundles replicates n - 1, and one that is appended is joined. Expects what `Parse` has found sound, with `remote`,
@@ -21,7 +21,7 @@ import * as vxlan from '../../wire/vxlan.js';
 import type { Batch } from '../batch.js';
 import type { Counters } from '../counters.js';
 import { DROP } from '../drop-reasons.js';
-import type { PacketPool } from '../pool.js';
+import { PACKET, type PacketPool } from '../pool.js';
 import { SegmentCutter } from '../segment-cutter.js';
 import type { Segmenter } from '../segmenter.js';
 import { MAX_DATAGRAMS, MAX_OCTETS, OpenBundles } from './open-bundles.js';
@@ -41,67 +41,82 @@ export class Bundler {
     this.open = new OpenBundles(pool);
   }
 
-  /** Takes one reference of `slot`, which may be shared, and appends what becomes of it to `out` now or later. */
-  add(slot: number, vni: number, hash: number, out: Batch): void {
+  /** Takes one reference of `slot`, which may be shared, and appends what becomes of it to `out` or to what is in it. */
+  add(slot: number, vni: number, flow: number, out: Batch): void {
     const { pool, open } = this;
+    const hash = flow | 0;
     const place = open.placeOf(hash);
     if (pool.gsoType[slot] !== GSO.NONE) {
-      this.close(place, out);
-      this.cut(slot, vni, hash | 0, out);
+      open.close(place);
+      this.cut(slot, vni, hash, out);
       return;
     }
-    this.segmenter.completeChecksum(slot);
-    const bundle = open.takes(place, slot, pool.length[slot] + vxlan.HEADER_LENGTH, vni, hash | 0);
-    if (bundle >= 0) {
-      this.append(place, bundle, slot, vni, out);
-      return;
+    if ((pool.flags[slot] & PACKET.PARTIAL_CHECKSUM) !== 0) this.segmenter.completeChecksum(slot);
+    const length = pool.length[slot];
+    if (open.takes(place, slot, length + vxlan.HEADER_LENGTH, vni, hash)) {
+      this.append(place, pool.at[slot], length, vni);
+      pool.release(slot);
+    } else {
+      open.close(place);
+      const own = this.begin(slot, vni, hash, out);
+      if (own >= 0) open.open(place, own);
     }
-    this.close(place, out);
-    this.begin(place, slot, vni, hash | 0, out);
   }
 
-  /** Appends to `out` what still waited for more. */
-  finish(out: Batch): void {
-    const { open } = this;
-    if (open.count === 0) return;
-    for (let place = 0; place < open.places; place++) this.close(place, out);
-  }
-
-  private close(place: number, out: Batch): void {
-    if (this.open.isOpen(place)) out.push(this.open.close(place));
-  }
-
-  private append(place: number, bundle: number, slot: number, vni: number, out: Batch): void {
+  /**
+   * The same for a packet at `at` of `length` octets that asks for no offload, in a slot that nobody else has:
+   * its facts need not be set, but for `egress` and `domain`.
+   */
+  addPlain(slot: number, at: number, length: number, vni: number, hash: number, out: Batch): void {
     const { pool, open } = this;
+    const place = open.placeOf(hash);
+    if (open.takes(place, slot, length + vxlan.HEADER_LENGTH, vni, hash)) {
+      this.append(place, at, length, vni);
+      pool.release(slot);
+    } else if (out.count === out.capacity) {
+      this.drop(slot, DROP['tx-queue-full']);
+    } else {
+      this.enclose(slot, at, length, vni, hash, out);
+      open.open(place, slot);
+    }
+  }
+
+  /** Nothing more is appended to what has been added until now. */
+  finish(): void {
+    this.open.forget();
+  }
+
+  private append(place: number, from: number, length: number, vni: number): void {
+    const { pool, open } = this;
+    const bundle = open.at(place);
     const to = pool.at[bundle] + pool.length[bundle];
     vxlan.writeHeader(pool.view, to, vni);
-    this.checksum.copy(to + vxlan.HEADER_LENGTH, pool.at[slot], pool.length[slot]);
-    const takesMore = open.appended(place, pool.length[slot] + vxlan.HEADER_LENGTH);
+    this.checksum.copy(to + vxlan.HEADER_LENGTH, from, length);
     this.counters.joined();
-    pool.release(slot);
-    if (!takesMore) this.close(place, out);
+    open.appended(place, length + vxlan.HEADER_LENGTH);
   }
 
-  /** The packet becomes a datagram, in place where nobody else has it; it stays open where another one would fit. */
-  private begin(place: number, slot: number, vni: number, hash: number, out: Batch): void {
-    const { pool, open } = this;
-    if (this.room(out) < 1) {
-      this.drop(slot, DROP['tx-queue-full']);
-      return;
-    }
+  /** The packet becomes a datagram, in place where nobody else has it. Answers its slot, or -1 where it was dropped. */
+  private begin(slot: number, vni: number, hash: number, out: Batch): number {
+    const { pool } = this;
+    if (out.isFull) return this.drop(slot, DROP['tx-queue-full']);
     const own = pool.isShared(slot) ? this.copyOf(slot) : slot;
-    if (own < 0) {
-      this.drop(slot, DROP['no-slot']);
-      return;
-    }
-    const at = pool.at[own] - vxlan.HEADER_LENGTH;
-    const length = pool.length[own] + vxlan.HEADER_LENGTH;
-    vxlan.writeHeader(pool.view, at, vni);
-    pool.at[own] = at;
-    pool.reset(own, length, pool.port[own]);
-    pool.info[own] = hash;
-    if (open.hasRoom(own, length)) open.open(place, own, vni);
-    else out.push(own);
+    if (own < 0) return this.drop(slot, DROP['no-slot']);
+    pool.flags[own] = 0;
+    pool.gsoType[own] = GSO.NONE;
+    this.enclose(own, pool.at[own], pool.length[own], vni, hash, out);
+    return own;
+  }
+
+  private enclose(slot: number, at: number, length: number, vni: number, hash: number, out: Batch): void {
+    const { pool } = this;
+    const begin = at - vxlan.HEADER_LENGTH;
+    vxlan.writeHeader(pool.view, begin, vni);
+    pool.at[slot] = begin;
+    pool.length[slot] = length + vxlan.HEADER_LENGTH;
+    pool.gsoSize[slot] = 0;
+    pool.info[slot] = hash;
+    out.push(slot);
   }
 
   /** A slot with the packet's bytes and destination, in exchange for the reference; -1 where the pool is empty. */
@@ -122,7 +137,7 @@ export class Bundler {
     const each = Math.max(1, Math.min(MAX_DATAGRAMS, Math.floor(MAX_OCTETS / size)));
     const bundles = Math.ceil(cutter.count / each);
     const isPoolShort = bundles > pool.free;
-    if (isPoolShort || bundles > this.room(out)) {
+    if (isPoolShort || bundles > out.capacity - out.count) {
       this.drop(slot, DROP[isPoolShort ? 'no-slot' : 'tx-queue-full']);
       return;
     }
@@ -163,13 +178,9 @@ export class Bundler {
     return own;
   }
 
-  /** Places in `out` that no open bundle will need. */
-  private room(out: Batch): number {
-    return out.capacity - out.count - this.open.count;
-  }
-
-  private drop(slot: number, reason: number): void {
+  private drop(slot: number, reason: number): number {
     this.counters.dropped(this.pool.port[slot], reason);
     this.pool.release(slot);
+    return -1;
   }
 }

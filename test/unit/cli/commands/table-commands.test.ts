@@ -58,7 +58,14 @@ describe('what the switch knows', () => {
       ports: [{ port: 'default/web', rxPackets: 12, rxBytes: 1536, txPackets: 9, txBytes: 900, drops: 3 }],
       totals: { received: 12, originated: 1, replicated: 0, joined: 0, consumed: 1, sent: 9, dropped: 3 },
       inFlight: 0,
-      cycles: { cycles: 5, cyclePackets: 12, suppressedErrors: 0, movedAddresses: 0, unsharedAddresses: 0 },
+      cycles: {
+        cycles: 5,
+        cyclePackets: 12,
+        suppressedErrors: 0,
+        movedAddresses: 0,
+        unsharedAddresses: 0,
+        expressPackets: 4,
+      },
     };
     const drops: DropsAnswer = {
       total: 3,

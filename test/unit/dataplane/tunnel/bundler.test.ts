@@ -39,7 +39,7 @@ afterEach(() => bench.expectAtRest());
 
 function bundle(slot: number, hash = HASH): Taken[] {
   bench.bundler.add(slot, VNI, hash, bench.out);
-  bench.bundler.finish(bench.out);
+  bench.bundler.finish();
   return bench.take();
 }
 
@@ -154,7 +154,7 @@ describe('Bundler: a packet to cut', () => {
     bench.bundler.add(large(6000, 1398), VNI, HASH, queue);
     bench.bundler.add(bench.packet(frame(1)), VNI, HASH, queue);
     expect(bench.drops('tx-queue-full')).toBe(2);
-    bench.bundler.finish(queue);
+    bench.bundler.finish();
     expect(bench.take(queue)).toHaveLength(2);
   });
 
@@ -163,7 +163,7 @@ describe('Bundler: a packet to cut', () => {
     add(bench.packet(frame(1)));
     add(bench.packet(fromHex(TSO), TSO_FACTS));
     add(bench.packet(frame(2)));
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     const taken = bench.take().flatMap(datagramsOf);
     expect(taken).toEqual([toHex(frame(1)), ...TSO_SEGMENTS, toHex(frame(2))].map((hex) => HEADER + hex));
   });
@@ -179,7 +179,7 @@ describe('Bundler: a packet that goes as it is', () => {
 
   it('takes any VNI', () => {
     bench.bundler.add(bench.packet(frame(1)), 0xabcdef, HASH, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     expect(bench.take()[0].hex.slice(0, 16)).toBe('08000000abcdef00');
   });
 
@@ -203,7 +203,7 @@ describe('Bundler: a packet that goes as it is', () => {
     bench.pool.remote.set(other.remote, slot * 4);
     bench.pool.remotePort[slot] = other.remotePort;
     bench.bundler.add(slot, VNI, HASH, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     expect(bench.look(slot).hex).toBe(toHex(frame(1)));
     bench.release(slot);
     const [one, two] = bench.take();
@@ -227,7 +227,7 @@ describe('Bundler: packets that follow one another', () => {
   function lengths(payloads: readonly number[]): number[][] {
     const frames = payloads.map((payload, i) => frame(i, payload));
     for (const bytes of frames) bench.bundler.add(bench.packet(bytes), VNI, HASH, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     const taken = bench.take();
     expect(taken.flatMap(datagramsOf)).toEqual(frames.map((bytes) => HEADER + toHex(bytes)));
     for (const slot of taken) expect(slot).toMatchObject(WAY);
@@ -265,7 +265,7 @@ describe('Bundler: packets that follow one another', () => {
     pool.at[first] = end;
     bench.bundler.add(first, VNI, HASH, bench.out);
     bench.bundler.add(bench.packet(frames[1]), VNI, HASH, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     expect(bench.take().map(({ hex }) => hex)).toEqual(frames.map((bytes) => HEADER + toHex(bytes)));
   });
 
@@ -280,7 +280,7 @@ describe('Bundler: packets that follow one another', () => {
   ])('do not share a slot with %s', (_, { hash = HASH, vni = VNI, to = PEER }) => {
     bench.bundler.add(bench.packet(frame(1)), VNI, HASH, bench.out);
     bench.bundler.add(bench.packet(frame(2), {}, to), vni, hash, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     const isFirst = ({ hex }: Taken) => Number(hex.includes(toHex(frame(1))));
     const taken = bench.take().sort((a, b) => isFirst(b) - isFirst(a));
     expect(taken.map(({ info }) => info)).toEqual([HASH | 0, hash | 0]);
@@ -291,7 +291,7 @@ describe('Bundler: packets that follow one another', () => {
 
   it('share a slot where others of another flow are between', () => {
     for (let i = 0; i < 6; i++) bench.bundler.add(bench.packet(frame(i)), VNI, i % 2, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     expect(bench.take().map((slot) => datagramsOf(slot).length)).toEqual([3, 3]);
   });
 
@@ -301,7 +301,7 @@ describe('Bundler: packets that follow one another', () => {
       bench.share(slot);
       bench.bundler.add(slot, VNI, HASH, bench.out);
     }
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     expect(slots.map((slot) => bench.look(slot).hex)).toEqual([toHex(frame(1)), toHex(frame(2))]);
     for (const slot of slots) bench.release(slot);
     expect(datagramsOf(bench.take()[0])).toEqual([HEADER + toHex(frame(1)), HEADER + toHex(frame(2))]);
@@ -323,7 +323,7 @@ describe('Bundler: packets that follow one another', () => {
         expected.set(flow, [...(expected.get(flow) ?? []), ...frames.map((hex) => HEADER + hex)]);
         bench.bundler.add(slot, VNI, flow * 77, bench.out);
       });
-      bench.bundler.finish(bench.out);
+      bench.bundler.finish();
       const got = new Map<number, string[]>();
       for (const slot of bench.take()) {
         const flow = slot.info / 77;
@@ -350,7 +350,7 @@ describe.skipIf(python === undefined)(`Bundler, judged by scapy${reason}`, () =>
     const answer = await scapy!.ask<SegmentAnswer>(request);
     const slot = bench.packet(fromHex(answer.packet), factsOf(request, answer));
     bench.bundler.add(slot, VNI, HASH, bench.out);
-    bench.bundler.finish(bench.out);
+    bench.bundler.finish();
     const bundles = [...bench.out.slots.subarray(0, bench.out.count)];
     const datagrams = bundles.map((slot) => bench.look(slot)).flatMap(datagramsOf);
     expect(datagrams).toEqual(answer.expected.map((hex) => HEADER + hex));

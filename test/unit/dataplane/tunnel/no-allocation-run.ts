@@ -105,7 +105,7 @@ class Loop {
       parsePacket(this.pool, slot);
       bundler.add(slot, 42, this.hashes[i], bundles);
     }
-    bundler.finish(bundles);
+    bundler.finish();
     for (let i = 0; i < datagrams.length; i++) bundles.push(this.arrive(datagrams[i]));
     for (let i = 0; i < bundles.count; i++) joiner.split(bundles.slots[i], joined);
     for (let i = 0; i < joined.count; i++) this.pool.release(joined.slots[i]);

@@ -1,0 +1,256 @@
+/**
+ * Express: the common packet in few passes, while its headers are in registers.
+ *
+ * What it takes: untagged IPv4 from a guarded port, under the port's own addresses, without options and not
+ * fragmented, TCP or UDP; to a port that the snapshot knows, bridged or routed, or routed to a peer; where it fits. To those it
+ * does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
+ * flooded, fragmented or clamped, or calls for an ICMP error, is left as it came and goes the long way, and so does all that
+ * came behind it from its port, so that order is kept. test/fuzz/express.test.ts compares both ways.
+ *
+ * Why: the long way is 14 passes over a batch, each of which loads again what the one before had at hand. Three are left: look
+ * at the headers, look all destinations up (so that the processor waits for many FIB nodes at a time), forward.
+ * `npm run bench -- engine.pipeline`; docs/decisions/0033.
+ *
+ * Output `rest`. Drops nothing itself (in Egress and Bundler: tx-queue-full, no-slot).
+ */
+import { fold } from '../../wire/checksum.js';
+import * as ethernet from '../../wire/ethernet.js';
+import { ETHERTYPE } from '../../wire/ethernet.js';
+import * as ipv4 from '../../wire/ipv4.js';
+import { PROTOCOL } from '../../wire/ipv4.js';
+import * as tcp from '../../wire/tcp.js';
+import * as udp from '../../wire/udp.js';
+import type { Batch } from '../batch.js';
+import { MAX_FRAME, PEER_EGRESS } from '../constants.js';
+import type { Egress } from '../egress.js';
+import type { Context, Element } from '../element.js';
+import { isOffloadSound, segmentLength } from '../offload.js';
+import { KIND } from '../pool.js';
+import { NEXT_HOP } from '../tables/next-hops.js';
+import { NONE, ownsIpv4 } from '../tables/port-table.js';
+import { SWITCH_PORT } from '../tables.js';
+import type { Encapsulate } from './encapsulate.js';
+import { isLinkProtocol } from './guard-rules.js';
+
+const IP = ethernet.HEADER_LENGTH;
+const L4 = IP + ipv4.HEADER_LENGTH;
+const SHORTEST = ipv4.HEADER_LENGTH + udp.HEADER_LENGTH;
+/** Version 4, five words of header. */
+const PLAIN_HEADER = 0x45;
+
+export class Express implements Element {
+  readonly name = 'express';
+  /** Of the port whose packets are looked at, at hand as small integers. */
+  private port: number = NONE;
+  private domain = 0;
+  private table = 0;
+  private macHi = 0;
+  private macLo = 0;
+  private address = 0;
+  private mask = 0;
+  /** NONE where the domain has no router. */
+  private gatewayHi = 0;
+  private gatewayLo = 0;
+  private hasRouted = false;
+
+  /** By place in the batch: whether the router has it, its next hop, its destination. */
+  private readonly isRouted: Uint8Array;
+  private readonly hops: Int32Array;
+  private readonly destinations: Int32Array;
+
+  constructor(
+    private readonly context: Context,
+    readonly input: Batch,
+    private readonly egress: Egress,
+    private readonly encapsulate: Encapsulate,
+    private readonly rest: Batch,
+  ) {
+    this.isRouted = new Uint8Array(input.capacity);
+    this.hops = new Int32Array(input.capacity);
+    this.destinations = new Int32Array(input.capacity);
+  }
+
+  process(batch: Batch): void {
+    const { pool } = this.context;
+    const { slots, count } = batch;
+    this.encapsulate.begin();
+    for (let from = 0, to = 0; from < count; from = to) {
+      const port = pool.port[slots[from]];
+      while (to < count && pool.port[slots[to]] === port) to++;
+      this.run(slots, from, this.enter(port) ? this.accepted(slots, from, to) : from, to);
+    }
+    this.encapsulate.finish();
+  }
+
+  /** The packets `from` to before `to` of one port, of which those before `end` look right. */
+  private run(slots: Uint32Array, from: number, end: number, to: number): void {
+    if (this.hasRouted)
+      this.context.tables.fib4.lookupAll(this.table, this.destinations, this.hops, from, end);
+    let at = from;
+    while (at < end && this.forward(slots[at], at)) at++;
+    this.context.counters.express(at - from);
+    for (; at < to; at++) this.rest.push(slots[at]);
+  }
+
+  private accepted(slots: Uint32Array, from: number, to: number): number {
+    let at = from;
+    while (at < to && this.accepts(slots[at], at)) at++;
+    return at;
+  }
+
+  private enter(port: number): boolean {
+    const { ports, domains } = this.context.tables;
+    this.port = port;
+    this.hasRouted = false;
+    if (ports.open[port] !== 1 || ports.guard[port] !== 1) return false;
+    if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
+    const domain = ports.domain[port];
+    const pair = ports.v4Start[port] * 2;
+    this.domain = domain;
+    this.table = ports.routeTable[port];
+    this.macHi = ports.macHi[port];
+    this.macLo = ports.macLo[port] | 0;
+    this.address = ports.v4[pair] | 0;
+    this.mask = ports.v4[pair + 1] | 0;
+    this.gatewayHi = domains.routed[domain] === 1 ? domains.gatewayHi[domain] : NONE;
+    this.gatewayLo = domains.gatewayLo[domain] | 0;
+    return true;
+  }
+
+  /** Looks only at what need not be looked up, and notes where the packet goes. */
+  private accepts(slot: number, i: number): boolean {
+    const { pool } = this.context;
+    const { view } = pool;
+    const at = pool.at[slot];
+    const room = pool.length[slot] - IP;
+    if (room < SHORTEST || room > MAX_FRAME - IP) return false;
+    if (view.getInt32(at + 8) !== this.macLo || view.getUint16(at + 6) !== this.macHi) return false;
+    const first = view.getInt32(at + IP);
+    const second = view.getInt32(at + IP + 4);
+    const third = view.getInt32(at + IP + 8);
+    const src = view.getInt32(at + IP + 12);
+    if (view.getUint16(at + 12) !== ETHERTYPE.IPV4 || first >>> 24 !== PLAIN_HEADER) return false;
+    const total = first & 0xffff;
+    if ((second & 0x3fff) !== 0 || total > room || total < SHORTEST) return false;
+    if (((src ^ this.address) & this.mask) !== 0 && !this.owns(src)) return false;
+    if (!isTransportSound(view, at + L4, (third >>> 16) & 0xff, total - ipv4.HEADER_LENGTH)) return false;
+    if (view.getInt32(at + 2) !== this.gatewayLo || view.getUint16(at) !== this.gatewayHi) {
+      this.isRouted[i] = 0;
+      return true;
+    }
+    const dst = view.getInt32(at + IP + 16);
+    this.isRouted[i] = 1;
+    this.hasRouted = true;
+    this.destinations[i] = dst;
+    const sum = halves(first) + halves(second) + halves(third) + halves(src) + halves(dst);
+    return fold(sum) === 0xffff && third >>> 24 > 1 && isOrdinary(src) && isOrdinary(dst);
+  }
+
+  private forward(slot: number, i: number): boolean {
+    if (this.isRouted[i] === 0) return this.note(slot) && this.bridge(slot);
+    const hop = this.hops[i];
+    if (hop < 0) return false;
+    const { pool, tables } = this.context;
+    const target = tables.nextHops.target[hop];
+    if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER) {
+      return this.note(slot) && this.toNeighbour(slot, hop, this.destinations[i]);
+    }
+    if (isSyn(pool.view, pool.at[slot])) return false;
+    if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
+    return this.note(slot) && this.toPeer(slot, target);
+  }
+
+  private owns(src: number): boolean {
+    return ownsIpv4(this.context.tables.ports, this.port, src);
+  }
+
+  /** Sets what Parse sets. */
+  private note(slot: number): boolean {
+    const { pool } = this.context;
+    const l3 = pool.at[slot] + IP;
+    pool.l3[slot] = l3;
+    pool.l3Length[slot] = ipv4.totalLength(pool.view, l3);
+    pool.l4[slot] = l3 + ipv4.HEADER_LENGTH;
+    pool.kind[slot] = KIND.IPV4;
+    pool.protocol[slot] = ipv4.protocol(pool.view, l3);
+    pool.domain[slot] = this.domain;
+    return isOffloadSound(pool, slot);
+  }
+
+  private bridge(slot: number): boolean {
+    const { pool, tables } = this.context;
+    const at = pool.at[slot];
+    const hi = ethernet.dstHi(pool.view, at);
+    const lo = ethernet.dstLo(pool.view, at) | 0;
+    if (ethernet.isMulticastHi(hi) || isLinkProtocol(hi, lo)) return false;
+    const egress = tables.fdb.lookup(this.domain, hi, lo);
+    if (egress < 0 || egress >= PEER_EGRESS || egress === this.port) return false;
+    if (segmentLength(pool, slot) > tables.ports.mtu[egress]) return false;
+    pool.egress[slot] = egress;
+    this.egress.output(slot, egress);
+    return true;
+  }
+
+  private toPeer(slot: number, peer: number): boolean {
+    const { pool, tables } = this.context;
+    const { peers, tunnel } = tables;
+    if (!this.encapsulate.reaches(peer) || segmentLength(pool, slot) > peers.mtu[peer]) return false;
+    this.rewrite(slot, tunnel.domain, peers.macHi[peer], peers.macLo[peer] | 0);
+    pool.egress[slot] = PEER_EGRESS + peer;
+    this.encapsulate.add(slot);
+    return true;
+  }
+
+  private toNeighbour(slot: number, hop: number, dst: number): boolean {
+    const { pool, tables } = this.context;
+    const { neighbours, ports, nextHops } = tables;
+    if (nextHops.kind[hop] !== NEXT_HOP.CONNECTED) return false;
+    const domain = nextHops.target[hop];
+    const index = neighbours.lookup4(domain, dst);
+    if (index < 0) return false;
+    const egress = neighbours.port(index);
+    if (egress === SWITCH_PORT || egress >= PEER_EGRESS || ports.open[egress] !== 1) return false;
+    if (segmentLength(pool, slot) > ports.mtu[egress]) return false;
+    this.rewrite(slot, domain, neighbours.macHi(index), neighbours.macLo(index) | 0);
+    pool.egress[slot] = egress;
+    this.egress.output(slot, egress);
+    return true;
+  }
+
+  private rewrite(slot: number, domain: number, hi: number, lo: number): void {
+    const { pool, tables } = this.context;
+    const { view } = pool;
+    const { gatewayHi, gatewayLo } = tables.domains;
+    const at = pool.at[slot];
+    ethernet.setDst(view, at, hi, lo);
+    ethernet.setSrc(view, at, gatewayHi[domain], gatewayLo[domain]);
+    ipv4.decrementTtl(view, at + IP);
+    pool.domain[slot] = domain;
+    pool.length[slot] = IP + pool.l3Length[slot];
+  }
+}
+
+function halves(word: number): number {
+  return (word >>> 16) + (word & 0xffff);
+}
+
+function isTransportSound(view: DataView, l4: number, protocol: number, room: number): boolean {
+  if (protocol === PROTOCOL.UDP) {
+    const size = udp.length(view, l4);
+    return size >= udp.HEADER_LENGTH && size <= room;
+  }
+  if (protocol !== PROTOCOL.TCP || room < tcp.HEADER_LENGTH) return false;
+  const offset = tcp.dataOffset(view, l4);
+  return offset >= tcp.HEADER_LENGTH && offset <= room;
+}
+
+/** Its segment size may have to be lowered. */
+function isSyn(view: DataView, at: number): boolean {
+  return ipv4.protocol(view, at + IP) === PROTOCOL.TCP && (tcp.flags(view, at + L4) & tcp.FLAG.SYN) !== 0;
+}
+
+/** Neither martian nor multicast, broadcast or link-local. */
+function isOrdinary(address: number): boolean {
+  const first = address >>> 24;
+  return first !== 0 && first !== 127 && first < 224 && address >>> 16 !== 0xa9fe;
+}
