@@ -1,4 +1,5 @@
 /** The process that measures one scenario: isolated.ts starts it and hears what it says. */
+import { tuneCompiler } from '../../src/dataplane/worker/compiler.js';
 import type { Message, Request } from './isolated.js';
 import { MEASURES } from './measures.js';
 
@@ -8,6 +9,8 @@ function tell(message: Message): void {
   process.send?.(message);
 }
 
+// As in the thread that forwards.
+tuneCompiler();
 /** Waits until what was told is on its way: nothing is sent while a synchronous measurement runs. */
 const figures = await MEASURES[name](budget, (text) => tell({ say: text }));
 process.send?.({ figures } satisfies Message, () => process.disconnect());

@@ -40,6 +40,8 @@ export class Engine {
   private readonly egress: Egress;
   private readonly graph: Graph;
   private readonly elements: readonly Element[];
+  /** Of each element: asked of the elements themselves, which are of many shapes, they cost 300 ns a cycle. */
+  private readonly inputs: readonly Batch[];
   private readonly probes: boolean;
 
   constructor(options: EngineOptions) {
@@ -51,6 +53,7 @@ export class Engine {
     this.egress = new Egress(this.pool, this.counters, segmenter);
     this.graph = buildGraph(this.context, this.egress, segmenter, options.seed, options.express);
     this.elements = this.graph.elements;
+    this.inputs = this.elements.map(({ input }) => input);
     this.probes = options.probes ?? true;
   }
 
@@ -147,11 +150,11 @@ export class Engine {
   }
 
   private run(): void {
-    const { elements } = this;
+    const { elements, inputs } = this;
     for (let pending = true; pending; ) {
       pending = false;
-      for (let i = 0; i < elements.length; i++) {
-        const { input } = elements[i];
+      for (let i = 0; i < inputs.length; i++) {
+        const input = inputs[i];
         if (input.count === 0) continue;
         elements[i].process(input);
         input.clear();

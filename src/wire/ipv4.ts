@@ -146,12 +146,16 @@ export function isMulticast(address: number): boolean {
  * RFC 1624, equation 3: HC' = ~(~HC + ~m + m'). The word that holds the TTL in its upper octet goes from m to
  * m' = m - 0x0100, so ~m + m' = 0xffff - 0x0100 whatever the protocol in the lower octet is, and in
  * ones'-complement arithmetic HC' = HC + 0x0100 with the carry brought around. Equation 3 never yields 0xffff
- * here (a header's sum is not zero), so 0xffff as well as a carry out wraps: hence `>=`.
+ * here (a header's sum is not zero), so 0xffff as well as a carry out wraps: hence `>=`. TTL, protocol and checksum are
+ * one aligned word of the header: read once, written once.
  */
 export function decrementTtl(view: DataView, at: number): void {
-  view.setUint8(at + TTL, view.getUint8(at + TTL) - 1);
-  const check = view.getUint16(at + CHECKSUM) + 0x0100;
-  view.setUint16(at + CHECKSUM, check >= 0xffff ? check + 1 : check);
+  const word = view.getInt32(at + TTL);
+  const check = (word & 0xffff) + 0x0100;
+  view.setInt32(
+    at + TTL,
+    ((word - 0x0100_0000) & ~0xffff) | ((check >= 0xffff ? check + 1 : check) & 0xffff),
+  );
 }
 
 /** Writes DSCP and ECN and updates the checksum. */

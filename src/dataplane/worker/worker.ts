@@ -8,6 +8,7 @@ import { wasmChecksum } from '../../wire/checksum-kernel.js';
 import { addressText } from '../devices/remote.js';
 import { Engine } from '../engine.js';
 import { clockStart } from './clock.js';
+import { tuneCompiler } from './compiler.js';
 import type { Driver } from './driver.js';
 import { describeLearned } from './learned-answer.js';
 import type { Answer, Event, NumberedRequest, Request, WorkerStart } from './messages.js';
@@ -116,6 +117,7 @@ class Worker {
 }
 
 try {
+  tuneCompiler();
   new Worker().run();
 } catch (error) {
   say({ type: 'start-failed', ...failure(error) });
