@@ -35,7 +35,8 @@ describe('Counters', () => {
     for (let i = 0; i < 3; i++) counters.suppressedError();
     for (let i = 0; i < 4; i++) counters.movedAddress();
     for (let i = 0; i < 5; i++) counters.unsharedAddress(2);
-    expect(CYCLES.map((name) => counters.cycleCounter(name))).toEqual([2, 20, 3, 4, 10]);
+    for (let i = 0; i < 6; i++) counters.express(2);
+    expect(CYCLES.map((name) => counters.cycleCounter(name))).toEqual([2, 20, 3, 4, 10, 12]);
   });
 
   it('keeps every reason of every port apart', () => {
