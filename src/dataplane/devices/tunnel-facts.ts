@@ -53,6 +53,11 @@ export function isOfFamily(pool: PacketPool, slot: number, family: 4 | 6): boole
   return (remote[at] === 0 && remote[at + 1] === 0 && remote[at + 2] === MAPPED) === (family === 4);
 }
 
+/** How many datagrams there are in the slot. */
+export function datagramsIn(pool: PacketPool, slot: number): number {
+  return isBundle(pool, slot) ? Math.ceil(pool.length[slot] / pool.gsoSize[slot]) : 1;
+}
+
 /** Whether there are several datagrams in the slot. */
 export function isBundle(pool: PacketPool, slot: number): boolean {
   return pool.gsoSize[slot] > 0 && pool.gsoSize[slot] < pool.length[slot];

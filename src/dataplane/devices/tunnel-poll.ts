@@ -14,7 +14,7 @@ import type { DeviceContext } from '../device.js';
 import { DROP } from '../drop-reasons.js';
 import type { TunnelPort } from '../worker/driver.js';
 import { type PollDevice, WRITES_ONLY } from './poll-device.js';
-import { ROUND_BYTES } from './read-round.js';
+import { ROUND_BYTES, weightOf } from './read-round.js';
 import type { TooBigNotices } from './too-big-notices.js';
 import * as facts from './tunnel-facts.js';
 
@@ -93,7 +93,7 @@ export class PollTunnel implements PollDevice {
     if (result >= 0 && !io.message.isTruncated(0)) {
       facts.readDatagram(pool, slot, result, port, io.message, 0);
       batch.push(slot);
-      this.roundBytes += result;
+      this.roundBytes += weightOf(result, facts.datagramsIn(pool, slot));
       return READ.PACKET;
     }
     pool.release(slot);

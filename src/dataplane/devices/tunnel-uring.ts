@@ -136,12 +136,13 @@ export class UringTunnel implements UringDevice {
     this.inFlight--;
     if (operation === OPERATION.READ) this.isWaiting = false;
     if (result >= 0 && !this.closing) {
-      this.round.bring(result);
       if (!this.reads.isTruncated(index)) {
         facts.readDatagram(pool, slot, result, this.port, this.reads, index);
+        this.round.bring(result, facts.datagramsIn(pool, slot));
         this.arrived.push(slot);
         return true;
       }
+      this.round.bring(result);
       counters.received(this.port, result);
       counters.dropped(this.port, DROP['malformed-tunnel']);
     }

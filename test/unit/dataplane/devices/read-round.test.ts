@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ReadRound } from '../../../../src/dataplane/devices/read-round.js';
 
 /** Runs a round in which every read is asked, and so many of them bring a packet. */
-function run(round: ReadRound, packets: (reads: number) => number, bytes: number): number {
+function run(round: ReadRound, packets: (reads: number) => number, bytes: number, datagrams = 1): number {
   const reads = round.begin();
   for (let i = 0; i < reads; i++) round.ask();
-  for (let i = 0; i < packets(reads); i++) round.bring(bytes);
+  for (let i = 0; i < packets(reads); i++) round.bring(bytes, datagrams);
   return reads;
 }
 
@@ -22,6 +22,18 @@ describe('ReadRound', () => {
     const round = new ReadRound();
     const reads = Array.from({ length: 9 }, () => run(round, all, 65_536));
     expect(reads).toEqual([1, 2, 4, 8, 8, 8, 8, 8, 8]);
+  });
+
+  it('brings no more than five hundred short datagrams in bundles', () => {
+    const round = new ReadRound();
+    const reads = Array.from({ length: 9 }, () => run(round, all, 40 * 68, 40));
+    expect(reads).toEqual([1, 2, 4, 8, 12, 12, 12, 12, 12]);
+  });
+
+  it('counts bundles of long datagrams by their bytes', () => {
+    const round = new ReadRound();
+    const reads = Array.from({ length: 6 }, () => run(round, all, 45 * 1450, 45));
+    expect(reads).toEqual([1, 2, 4, 8, 8, 8]);
   });
 
   it('follows what comes, and one read more', () => {
