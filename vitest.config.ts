@@ -8,6 +8,7 @@ const maxWorkers = Math.min(8, 2 * availableParallelism());
 /** Files that take longest, so that none of them is left over at the end. */
 const LONGEST = [
   'netns/demo',
+  'netns/workers',
   'netns/cluster-kernel',
   'sim/cluster',
   'netns/cluster',
@@ -15,6 +16,11 @@ const LONGEST = [
   'netns/tunnel-conformance',
   'netns/cluster-faults',
   'netns/cluster-etcd',
+  'netns/daemon-start',
+  'netns/bench-scale',
+  'netns/bench',
+  'unit/linux/allocation',
+  'unit/dataplane/no-allocation',
   'unit/control/store/etcd-faults',
   'unit/control/store/remote-faults',
 ].map((name) => `/test/${name}.test.ts`);

@@ -21,17 +21,20 @@ export class PollSet {
   readonly #libc: Libc;
   readonly #fds: Int32Array;
   readonly #events: Int16Array;
+  /** One past the last place in use: the kernel looks at each entry up to here, in every call. */
+  #used = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.#libc = libc();
     this.#fds = nativeArray(capacity * 2);
     this.#events = new Int16Array(this.#fds.buffer);
-    for (let index = 0; index < capacity; index++) this.clear(index);
+    for (let word = 0; word < capacity * 2; word++) this.#fds[word] = word % 2 === 0 ? -1 : 0;
   }
 
   /** Watches `fd` for `events` (bits of PollEvents) at `index`, 0 ≤ index < capacity. */
   set(index: number, fd: number, events: number): void {
+    this.#used = Math.max(this.#used, index + 1);
     this.#fds[index * 2] = fd;
     this.#events[index * 4 + 2] = events;
     this.#events[index * 4 + 3] = 0;
@@ -39,6 +42,7 @@ export class PollSet {
 
   clear(index: number): void {
     this.set(index, -1, 0);
+    while (this.#used > 0 && this.#fds[this.#used * 2 - 2]! < 0) this.#used--;
   }
 
   /**
@@ -46,11 +50,11 @@ export class PollSet {
    * are ready; 0 also when a signal came, a negative errno when the call failed.
    */
   wait(timeoutMs: number): number {
-    const ready = this.#libc.poll(this.#fds, this.capacity, timeoutMs);
+    const ready = this.#libc.poll(this.#fds, this.#used, timeoutMs);
     if (ready >= 0) return ready;
     const errno = this.#libc.errno();
     if (errno !== Errno.EINTR) return -errno;
-    for (let index = 0; index < this.capacity; index++) this.#events[index * 4 + 3] = 0;
+    for (let index = 0; index < this.#used; index++) this.#events[index * 4 + 3] = 0;
     return 0;
   }
 

@@ -19,6 +19,7 @@ import type { FdbAnswer, StatsAnswer } from '../../src/control/api/types.js';
 import { openTaps } from '../support/netns-process.js';
 import { missingPrograms, runIn, transfer } from '../support/netns-programs.js';
 import { type Arrival, exchange, type Series } from '../support/netns-sequence.js';
+import { WORKERS } from '../support/netns-workers.js';
 import { TestCluster } from './cluster-support.js';
 import {
   DaemonBench,
@@ -73,7 +74,9 @@ function keepInPlace({ pid }: RunningDaemon): void {
   }
 }
 
-const CASES = (['uring', 'poll'] as const).flatMap((io) => [2, 4].map((workers) => [io, workers] as const));
+// Two workers with every run of the tests, four with the second one of `.ci/run`.
+const COUNT = WORKERS > 1 ? 2 * WORKERS : 2;
+const CASES = (['uring', 'poll'] as const).map((io) => [io, COUNT] as const);
 
 describe.skipIf(missing).each(CASES)('--io %s, --workers %i', (io, workers) => {
   let bench: DaemonBench;

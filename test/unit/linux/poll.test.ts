@@ -38,6 +38,20 @@ describe('PollSet', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(29);
   });
 
+  it('watches what is left, and what comes again, after its last entries are cleared', () => {
+    const set = new PollSet(8);
+    set.set(1, fds[0]!, POLLIN);
+    set.set(7, fds[1]!, POLLIN);
+    set.clear(7);
+    signalEventfd(fds[0]!);
+    signalEventfd(fds[1]!);
+    expect(set.wait(0)).toBe(1);
+    expect([set.ready(1), set.ready(7)]).toEqual([POLLIN, 0]);
+    set.set(5, fds[1]!, POLLIN);
+    expect(set.wait(0)).toBe(2);
+    expect(set.ready(5)).toBe(POLLIN);
+  });
+
   it('skips cleared entries and reports a closed descriptor', () => {
     const set = new PollSet(2);
     signalEventfd(fds[0]!);
