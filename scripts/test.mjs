@@ -1,23 +1,36 @@
-// Runs every test that this machine can run, then says what was skipped and why, and ends with one line
-// `N passed, N failed, N skipped`. Arguments go to vitest. With --and-workers first, the tests in network namespaces
-// are run a second time, with data planes of two workers, and the last line is the sum.
+// Runs every test that this machine can run, then says what was skipped and why, what was flaky, what failed with the
+// first line of its error, and ends with one line `N passed, N failed, N skipped`. Arguments go to vitest, but these two:
+//
+//   --and-workers   the tests in network namespaces a second time, with data planes of two workers; the last line is the sum
+//   --once          no second chance: what fails has failed
+//
+// The second chance is in test-verdict.mjs. It is for a few files and a few minutes: where more than REPEATED files
+// failed, the change or the machine is to blame, not a test, and what does not get its turn in time has failed.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { failedOf, filesToRepeat, summary, withSecondRun } from './test-verdict.mjs';
 
-const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+const REPEATED = 5;
+const REPEATING_MS = 120_000;
+const VITEST = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs');
+const REPORTER = join(import.meta.dirname, 'test-reporter.mjs');
 
-/** Runs vitest, and answers its status and its report. */
-function runTests(args, env = {}) {
+/** Runs vitest, and answers its items. A run that failed has at least one failure, also where no test is to blame. */
+function runTests(args, env) {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-test-'));
-  const report = join(folder, 'report.json');
-  const run = spawnSync(process.execPath, [...VITEST, `--outputFile.json=${report}`, ...args], {
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  });
+  const record = join(folder, 'record.json');
+  const run = spawnSync(
+    process.execPath,
+    [VITEST, 'run', '--reporter=default', `--reporter=${REPORTER}`, ...args],
+    { stdio: 'inherit', env: { ...process.env, ...env, PODWIRE_TEST_RECORD: record } },
+  );
   try {
-    return { status: run.status ?? 1, results: JSON.parse(readFileSync(report, 'utf8')) };
+    const items = JSON.parse(readFileSync(record, 'utf8'));
+    if (run.status === 0 || failedOf(items).length > 0) return items;
+    const error = `vitest ended with status ${run.status}; its output above says why`;
+    return [...items, { project: '', name: 'the run itself', state: 'failed', whole: true, error }];
   } catch {
     console.error('error: TEST_RUN_FAILED: vitest wrote no report; its output above says why');
     process.exit(1);
@@ -26,29 +39,44 @@ function runTests(args, env = {}) {
   }
 }
 
-/** Counts; a run that failed has at least one failure, also where no test is to blame. */
-function countOf({ status, results }) {
-  const skipped = results.testResults.flatMap((file) =>
-    file.assertionResults.filter((test) => test.status === 'pending' || test.status === 'skipped'),
-  );
-  const { numPassedTests: passed, numFailedTests } = results;
-  const failed = Math.max(numFailedTests, status === 0 ? 0 : 1);
-  return { passed, failed, skipped: skipped.map((test) => test.fullName.trim()) };
+/** Runs the files in which something failed once more, one after another. */
+function secondChance(items, env, until) {
+  const files = filesToRepeat(items);
+  if (files.length > REPEATED) {
+    console.log(`\n${files.length} files failed: too many for a second chance.`);
+    return items;
+  }
+  let settled = items;
+  for (const { project, file } of files) {
+    if (performance.now() > until) break;
+    console.log(`\nOnce more, alone: ${relative('.', file)}`);
+    settled = withSecondRun(settled, { project, file }, runTests([...of(project), file], env));
+  }
+  return settled;
 }
 
-const [first, ...others] = process.argv.slice(2);
-const again = first === '--and-workers';
-const runs = [runTests(again ? others : process.argv.slice(2))];
-if (again) {
-  console.log('\nOnce more in network namespaces, with two workers:');
-  runs.push(runTests(['--project', 'netns', ...others], { PODWIRE_WORKERS: '2' }));
+const of = (project) => (project ? ['--project', project] : []);
+
+const ours = ['--and-workers', '--once'];
+const args = process.argv.slice(2);
+const others = args.filter((arg) => !ours.includes(arg));
+const runs = [{ args: others, env: {} }];
+if (args.includes('--and-workers'))
+  runs.push({
+    args: ['--project', 'netns', ...others],
+    env: { PODWIRE_WORKERS: '2' },
+    run: 'with two workers',
+  });
+
+let settled = [];
+let left = args.includes('--once') ? 0 : REPEATING_MS;
+for (const { args, env, run } of runs) {
+  if (run) console.log(`\nOnce more in network namespaces, ${run}:`);
+  const items = runTests(args, env);
+  const begun = performance.now();
+  const outcome = left > 0 ? secondChance(items, env, begun + left) : items;
+  left -= performance.now() - begun;
+  settled = [...settled, ...outcome.map((item) => ({ ...item, run }))];
 }
-const counts = runs.map(countOf);
-const skipped = counts.flatMap((count) => count.skipped);
-if (skipped.length > 0) {
-  console.log('\nSkipped (the brackets say what is missing):');
-  for (const name of new Set(skipped)) console.log(`  ${name}`);
-}
-const sum = (name) => counts.reduce((total, count) => total + count[name], 0);
-console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${skipped.length} skipped`);
-process.exit(runs.find(({ status }) => status !== 0)?.status ?? 0);
+console.log(summary(settled));
+process.exit(failedOf(settled).length > 0 ? 1 : 0);
