@@ -16,6 +16,9 @@ export const CLI_ERROR_CODES = {
   APPLY_FAILED: 'some documents of the file were refused; the lines before say which and why',
   PRIVILEGE: 'the command needs privileges that this process does not have',
   INTERRUPTED: 'a signal ended the command before it was done',
+  INSTALL_REFUSED: 'a file of that name is there and is not of podwire; --force replaces it',
+  INSTALL_FAILED: 'a file cannot be written, or the plugin does not start; what was there stays in force',
+  NOT_READY: 'the daemon was not ready in time; no runtime was told of it',
   DEMO_FAILED: 'a check of the demo failed, or the demo could not be set up',
   DOCTOR_FAILED: 'something that podwire requires is missing on this machine',
 } as const;

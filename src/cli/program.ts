@@ -15,6 +15,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { dropsCommand } from './commands/drops.js';
 import { fdbCommand } from './commands/fdb.js';
 import { getCommand } from './commands/get.js';
+import { installCniCommand } from './commands/install-cni.js';
 import { neighborsCommand } from './commands/neighbors.js';
 import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
@@ -40,6 +41,7 @@ const COMMANDS = [
   neighborsCommand,
   statsCommand,
   dropsCommand,
+  installCniCommand,
   doctorCommand,
 ];
 

@@ -1,0 +1,100 @@
+/**
+ * The network configuration that a runtime reads: podwire, and behind it the portmap plugin for published ports, where there
+ * is one.
+ *
+ * Its version is 1.0.0: podman 4 and containerd 1.6 refuse a newer one. Where every plugin of the chain speaks 1.1.0,
+ * `cniVersions` offers that too (CNI 1.1, section 1): a runtime that knows the key takes the highest version that it
+ * speaks, and so gets STATUS and GC; older ones do not look at it.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CliError, failure } from '../errors.js';
+import { readIfThere } from './files.js';
+import { conflistPath, type InstallSettings, PLUGIN } from './settings.js';
+
+export const BASE_VERSION = '1.0.0';
+export const NEW_VERSION = '1.1.0';
+
+/** What libcni reads, in the order of names; containerd and the kubelet's runtimes take the first. */
+const CONFIG_FILE = /\.(conf|conflist|json)$/;
+
+/** @param newer whether every plugin of the chain speaks NEW_VERSION */
+export function conflistText(settings: InstallSettings, chain: { portmap: boolean; newer: boolean }): string {
+  const { name, network, socket } = settings;
+  const own = {
+    type: PLUGIN,
+    socket,
+    network,
+    capabilities: { ips: true, mac: true, bandwidth: true, aliases: true },
+  };
+  const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+  const conflist = {
+    cniVersion: BASE_VERSION,
+    ...(chain.newer && { cniVersions: [BASE_VERSION, NEW_VERSION] }),
+    name,
+    plugins: [own, ...(chain.portmap ? [portmap] : [])],
+  };
+  return `${JSON.stringify(conflist, null, 2)}\n`;
+}
+
+/** @throws CliError INSTALL_REFUSED where the file is there and describes a network that is not podwire's */
+export function refuseForeignConflist(path: string, force: boolean): void {
+  const text = readIfThere(path);
+  if (text === undefined || force || isOurs(text)) return;
+  throw foreign(path, 'it describes a network that is not of podwire');
+}
+
+export function foreign(path: string, why: string): CliError {
+  return failure('INSTALL_REFUSED', `${path} stays as it is: ${why}; --force replaces or removes it`);
+}
+
+/** Whether podwire's plugin has a part in it. */
+export function isOurs(text: string): boolean {
+  const config = parse(text);
+  return config?.type === PLUGIN || (config?.plugins ?? []).some((plugin) => plugin?.type === PLUGIN);
+}
+
+/** What in the folder stands in the way of the conflist, in words. */
+export function conflistWarnings(settings: InstallSettings): string[] {
+  const { confDir, confName, name } = settings;
+  return configFiles(confDir).flatMap((file) => {
+    if (file === confName) return [];
+    const path = join(confDir, file);
+    const text = readIfThere(path) ?? '';
+    if (file < confName) return [earlier(path, settings)];
+    if (parse(text)?.name === name) return [`${path} has the name ${name} too: rename one of them (--name)`];
+    return isOurs(text) ? [`${path} is of podwire too, and not needed any more`] : [];
+  });
+}
+
+function earlier(path: string, settings: InstallSettings): string {
+  return `${path} comes before ${conflistPath(settings)}: runtimes that take the first one use it for pods; remove it or choose an earlier --conf-name`;
+}
+
+function configFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => CONFIG_FILE.test(name))
+      .sort();
+  } catch {
+    return [];
+  }
+}
+
+interface SomeConfig {
+  readonly name?: unknown;
+  readonly type?: unknown;
+  readonly plugins?: readonly ({ readonly type?: unknown } | null)[];
+}
+
+/** Undefined where it is no JSON object; `plugins` that is no list counts as none. */
+function parse(text: string): SomeConfig | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { plugins, ...rest } = value as SomeConfig;
+    return Array.isArray(plugins) ? { ...rest, plugins } : rest;
+  } catch {
+    return undefined;
+  }
+}
