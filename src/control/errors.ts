@@ -66,6 +66,9 @@ const TABLE = {
   INTERFACE_NOT_FOUND: [404, 'the namespace has no such interface'],
   INTERFACE_BUSY: [409, 'the TAP is held by another process'],
   INTERFACE_NOT_TAP: [409, 'the interface is not a TAP of podwire’s kind'],
+  INTERFACE_NOT_ETHERNET: [400, 'the interface carries no Ethernet frames: loopback, a tunnel, or the like'],
+  INTERFACE_DOWN: [409, 'the interface is down'],
+  PACKET_SOCKET_FORBIDDEN: [403, 'packet sockets may not be made: CAP_NET_RAW or CAP_NET_ADMIN is missing'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ErrorCode = keyof typeof TABLE;

@@ -27,6 +27,8 @@ const REASONS = [
   ['no-other-port', 'nobody else is in the bridge domain to flood to'],
   ['vlan-not-routed', 'a tagged packet to the gateway, which lives in the untagged network'],
   ['not-ip', 'sent to the gateway’s MAC address, but neither IPv4, IPv6 nor ARP'],
+  ['vlan-in-vlan', 'a tagged packet for an interface that sends under a VLAN tag of its own'],
+  ['not-for-us', 'seen on the host’s interface, and for a MAC address that nobody here has'],
   ['martian', 'an address that must not be routed (RFC 1812 section 5.3.7)'],
   ['not-forwardable', 'multicast, broadcast or link-local, which the router does not forward'],
   ['ttl-expired', 'TTL or hop limit ran out'],

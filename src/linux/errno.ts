@@ -17,6 +17,7 @@ export const Errno = {
   ENOENT: 2,
   EINTR: 4,
   EIO: 5,
+  ENXIO: 6,
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
@@ -35,6 +36,7 @@ export const Errno = {
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
+  ENETDOWN: 100,
   ENETUNREACH: 101,
   ENOBUFS: 105,
   ETIME: 62,
@@ -88,7 +90,9 @@ export type LinuxErrorCode =
   | 'INTERFACE_EXISTS'
   | 'INTERFACE_NOT_FOUND'
   | 'INTERFACE_BUSY'
-  | 'INTERFACE_NOT_TAP';
+  | 'INTERFACE_NOT_TAP'
+  | 'INTERFACE_NOT_ETHERNET'
+  | 'PACKET_SOCKET_FORBIDDEN';
 
 /** A condition with a stable code and a message that says what to do about it. */
 export class LinuxError extends Error {

@@ -57,6 +57,8 @@ export interface Libc {
   setsockopt(fd: number, level: number, option: number, value: Pointer, length: number): number;
   /** `length` is a word that holds the room in `value` and is given what was used. */
   getsockopt(fd: number, level: number, option: number, value: Pointer, length: Pointer): number;
+  /** `length` likewise. */
+  getsockname(fd: number, address: Pointer, length: Pointer): number;
   /** `message` is a struct msghdr, whose pointers must stay valid during the call. */
   sendmsg(fd: number, message: Pointer, flags: number): number;
   recvmsg(fd: number, message: Pointer, flags: number): number;
@@ -145,6 +147,7 @@ function bind(koffi: Koffi): Libc {
     connect: func('connect', int, [fd, 'void*', 'uint']),
     setsockopt: func('setsockopt', int, [fd, int, int, 'void*', 'uint']),
     getsockopt: func('getsockopt', int, [fd, int, int, 'void*', 'void*']),
+    getsockname: func('getsockname', int, [fd, 'void*', 'void*']),
     sendmsg: func('sendmsg', 'intptr_t', [fd, 'void*', int]),
     recvmsg: func('recvmsg', 'intptr_t', [fd, 'void*', int]),
     inetPton: func('inet_pton', int, [int, 'str', 'void*']),

@@ -1,7 +1,7 @@
 /**
  * Raw sockets: ICMP messages and whole Ethernet frames, which Node's own sockets cannot send.
  *
- * For probes, one message at a time; not for forwarding. They need CAP_NET_RAW in the user namespace of the
+ * For probes, one message at a time; not for forwarding, which has packet-socket.ts. They need CAP_NET_RAW in the user namespace of the
  * calling thread's network namespace, where the socket is made and stays. Addresses are octets in network
  * order, 4 or 16 of them.
  */

@@ -19,6 +19,12 @@ export interface TapPort {
   readonly offloads: number;
 }
 
+/** An interface of the host to be driven: an open packet socket, which becomes the driver's. */
+export interface RawPort extends TapPort {
+  /** The 802.1Q VLAN that its frames travel in, as the socket was opened for; without it: whatever they have. */
+  readonly vlan?: number;
+}
+
 /** A tunnel to be driven: the open sockets of src/linux/udp-socket.ts, which become the driver's. */
 export interface TunnelPort {
   readonly port: number;
@@ -39,6 +45,7 @@ export interface Driver {
   readonly ready: readonly Device[];
   readonly readyCount: number;
   openTap(tap: TapPort): Device;
+  openRaw(raw: RawPort): Device;
   /** One at a time; the descriptors stay the caller's where it throws. */
   openTunnel(tunnel: TunnelPort): Device;
   /** Ends a device's I/O and closes its descriptors; `closed` is called when nothing of it is in flight. */

@@ -46,6 +46,11 @@ export interface TapSpecification {
   readonly offloads: number;
 }
 
+export interface RawSpecification extends TapSpecification {
+  /** The VLAN that the socket was opened for. */
+  readonly vlan?: number;
+}
+
 export interface TunnelSpecification {
   /** Number of its port. */
   readonly id: number;
@@ -105,6 +110,18 @@ export class Dataplane {
     await this.addToAll(id, owner, [fd], ([own], reads) => ({
       type: 'add-port',
       tap: { ...tap, port: id, fd: own, reads },
+    }));
+  }
+
+  /**
+   * Takes over an open packet socket (control/host/raw.ts) as port `id`: an interface of the host, or a TAP whose
+   * reader is a virtual machine. Otherwise as `addPort`; `onPortDown` tells when the interface is deleted.
+   */
+  async addRaw({ id, fd, ...raw }: RawSpecification): Promise<void> {
+    const owner = this.owners.choose(id);
+    await this.addToAll(id, owner, [fd], ([own], reads) => ({
+      type: 'add-raw',
+      raw: { ...raw, port: id, fd: own, reads },
     }));
   }
 

@@ -4,7 +4,7 @@
  */
 import type { GossipShare } from '../gossip.js';
 import type { TablesData } from '../tables.js';
-import type { TapPort, TunnelPort } from './driver.js';
+import type { RawPort, TapPort, TunnelPort } from './driver.js';
 
 export type IoChoice = 'auto' | 'uring' | 'poll';
 
@@ -23,6 +23,7 @@ export interface WorkerStart {
 
 export type Request =
   | { readonly type: 'add-port'; readonly tap: TapPort }
+  | { readonly type: 'add-raw'; readonly raw: RawPort }
   | { readonly type: 'add-tunnel'; readonly tunnel: TunnelPort }
   | { readonly type: 'remove-port'; readonly port: number }
   | { readonly type: 'swap'; readonly tables: TablesData }

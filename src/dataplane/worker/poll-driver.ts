@@ -1,17 +1,21 @@
 /**
  * The poll driver: poll(2) over all devices and the control side's eventfd, then read and write one packet a call.
  */
+import { Errno } from '../../linux/errno.js';
 import { drainEventfd } from '../../linux/eventfd.js';
 import { MemoryAddress } from '../../linux/memory.js';
+import { PacketMessageIo } from '../../linux/packet-message.js';
 import { MemoryIo, PollEvents, PollSet } from '../../linux/poll.js';
 import { MessageIo } from '../../linux/udp-message.js';
 import { MAX_PORTS } from '../constants.js';
 import type { Device, DeviceContext } from '../device.js';
+import { LinkWatch } from '../devices/link-watch.js';
 import type { PollDevice } from '../devices/poll-device.js';
+import { PollRaw } from '../devices/raw-poll.js';
 import { PollTap } from '../devices/tap-poll.js';
 import { type TooBigListener, TooBigNotices } from '../devices/too-big-notices.js';
 import { PollTunnel } from '../devices/tunnel-poll.js';
-import type { DownListener, Driver, TapPort, TunnelPort } from './driver.js';
+import type { DownListener, Driver, RawPort, TapPort, TunnelPort } from './driver.js';
 
 /** Place of the control side's eventfd in the poll set; port p is at p + 1. */
 const WAKE = 0;
@@ -25,6 +29,7 @@ export class PollDriver implements Driver {
   private readonly address: MemoryAddress;
   private readonly io: MemoryIo;
   private readonly tooBig: TooBigNotices;
+  private readonly watch: LinkWatch;
 
   constructor(
     private readonly context: DeviceContext,
@@ -35,11 +40,16 @@ export class PollDriver implements Driver {
     this.address = new MemoryAddress(context.pool.memory.buffer as SharedArrayBuffer);
     this.io = new MemoryIo(this.address);
     this.tooBig = new TooBigNotices(onTooBig);
+    this.watch = new LinkWatch((port) => this.goDown(port));
     this.set.set(WAKE, wakeFd, PollEvents.POLLIN);
   }
 
   openTap(tap: TapPort): Device {
     return this.open(new PollTap(tap, this.context, this.io));
+  }
+
+  openRaw(raw: RawPort): Device {
+    return this.open(new PollRaw(raw, this.context, new PacketMessageIo(this.address), this.watch));
   }
 
   openTunnel(tunnel: TunnelPort): Device {
@@ -61,7 +71,9 @@ export class PollDriver implements Driver {
     this.reportFailures();
     this.readyCount = 0;
     const isBusy = this.devices.some((device) => device?.mayHaveMore === true);
-    this.set.wait(isBusy ? 0 : timeout);
+    if (this.watch.isActive) this.watch.look();
+    const longest = this.watch.isActive ? this.watch.limit(timeout) : timeout;
+    this.set.wait(isBusy ? 0 : longest);
     for (let port = 0; port < this.devices.length; port++) {
       const device = this.devices[port];
       if (device === undefined) continue;
@@ -84,6 +96,11 @@ export class PollDriver implements Driver {
     this.devices[device.port] = device;
     this.set.set(device.port + 1, device.pollFd, PollEvents.POLLIN);
     return device;
+  }
+
+  private goDown(port: number): void {
+    this.set.clear(port + 1);
+    this.onDown(port, Errno.ENODEV);
   }
 
   /** A vanished interface is always ready with an error: it leaves the poll set, or the loop would spin. */

@@ -13,11 +13,13 @@ import { MemoryAddress } from '../../linux/memory.js';
 import { TUNNEL_SOURCES } from '../../linux/udp-socket.js';
 import { MAX_PORTS } from '../constants.js';
 import type { Device, DeviceContext } from '../device.js';
+import { LinkWatch } from '../devices/link-watch.js';
+import { UringRaw } from '../devices/raw-uring.js';
 import { UringTap } from '../devices/tap-uring.js';
 import { type TooBigListener, TooBigNotices } from '../devices/too-big-notices.js';
 import { UringTunnel } from '../devices/tunnel-uring.js';
 import { OPERATION, type UringDevice, type UringQueue, userData } from '../devices/uring-device.js';
-import type { DownListener, Driver, TapPort, TunnelPort } from './driver.js';
+import type { DownListener, Driver, RawPort, TapPort, TunnelPort } from './driver.js';
 
 const ENTRIES = 2048;
 const COMPLETIONS = 16_384;
@@ -56,6 +58,7 @@ export class UringDriver implements Driver, UringQueue {
   private readonly firstSender: number;
   private tunnel: UringTunnel | undefined;
   private readonly tooBig: TooBigNotices;
+  private readonly watch: LinkWatch;
   /** Writes prepared since the last wait; the devices count them. */
   queuedWrites = 0;
 
@@ -66,6 +69,7 @@ export class UringDriver implements Driver, UringQueue {
     onTooBig: TooBigListener = () => {},
   ) {
     this.tooBig = new TooBigNotices(onTooBig);
+    this.watch = new LinkWatch((port) => onDown(port, Errno.ENODEV));
     const { ring, files } = openRing();
     this.ring = ring;
     this.address = new MemoryAddress(context.pool.memory.buffer as SharedArrayBuffer);
@@ -82,6 +86,11 @@ export class UringDriver implements Driver, UringQueue {
   openTap(tap: TapPort): Device {
     this.register(tap.port, tap.fd);
     return this.open(new UringTap(tap, this.context, this));
+  }
+
+  openRaw(raw: RawPort): Device {
+    this.register(raw.port, raw.fd);
+    return this.open(new UringRaw(raw, this.context, this, this.watch));
   }
 
   openTunnel(tunnel: TunnelPort): Device {
@@ -118,7 +127,9 @@ export class UringDriver implements Driver, UringQueue {
   wait(timeout: number): boolean {
     const writes = this.armTouched();
     this.readyCount = 0;
-    this.submit(writes, this.touchedCount > 0 ? STARVED_WAIT : timeout);
+    if (this.watch.isActive) this.watch.look();
+    const longest = this.watch.isActive ? this.watch.limit(timeout) : timeout;
+    this.submit(writes, this.touchedCount > 0 ? STARVED_WAIT : longest);
     const signalled = this.reap();
     this.collectReady();
     if (this.closing.size > 0) this.finishClosing();

@@ -85,6 +85,10 @@ class Worker {
         engine.attach(driver.openTap(request.tap));
         answer(null);
         break;
+      case 'add-raw':
+        engine.attach(driver.openRaw(request.raw));
+        answer(null);
+        break;
       case 'add-tunnel':
         engine.attach(driver.openTunnel(request.tunnel));
         answer(null);
