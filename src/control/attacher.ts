@@ -6,26 +6,26 @@
  * TAP that is not persistent goes with the process) or a record, from which `restore` makes the TAP again.
  * Detach goes the other way, the record last, so that an interface without a record cannot be left.
  *
- * Callers hold the pod's lock.
+ * An attachment is known by the name of its port, which is its pod's key or begins with it. Callers hold the pod's lock.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Errno, SystemError } from '../linux/errno.js';
 import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
 import type { AttachRequest } from './api/types.js';
-import { type Family, holds } from './cidr.js';
+import type { Family } from './cidr.js';
 import type { PlannedPort } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
 import { createTap, outliving, restoreTap, setPersistent, type Tap } from './host/tap.js';
+import { withLength } from './layout.js';
 import type { LiveNetwork } from './live-network.js';
 import type { Logger } from './logger.js';
 import { macOf } from './mac.js';
-import { DEFAULT_IFNAME } from './model/attach.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { LivePort, Ports } from './ports.js';
-import type { AttachmentRecord } from './records.js';
+import { type AttachmentRecord, type ContainerReference, podKeyOfPort } from './records.js';
 import { Undo } from './undo.js';
 
 /** An overlay's addresses belong to pods of every node. */
@@ -54,6 +54,14 @@ export interface AttacherParts {
   readonly nonBlocking: boolean;
 }
 
+/** What is asked for, complete; `port` is the name that its port is to have. */
+export interface AttachWish extends AttachRequest {
+  readonly netns: string;
+  readonly ifname: string;
+  readonly port: string;
+  readonly container?: ContainerReference;
+}
+
 /** Where an attachment is written down. */
 export interface RecordKeeper {
   save(attachment: AttachmentRecord): Promise<void>;
@@ -71,11 +79,11 @@ export class Attacher {
   constructor(private readonly parts: AttacherParts) {}
 
   /** @throws PodwireError, LinuxError; then nothing has changed */
-  async attach(key: string, request: AttachRequest, keeper: RecordKeeper): Promise<AttachmentRecord> {
-    return this.inNamespace(key, request.netns, async (namespace, undo) => {
-      const attachment = await this.reserve(key, request, identityOf(namespace, request.netns), undo);
+  async attach(wish: AttachWish, keeper: RecordKeeper): Promise<AttachmentRecord> {
+    return this.inNamespace(wish, async (namespace, undo) => {
+      const attachment = await this.reserve(wish, identityOf(namespace, wish.netns), undo);
       const tap = createTap(namespace, { ifname: attachment.ifname, nonBlocking: this.parts.nonBlocking });
-      const port = await this.connect(key, attachment, namespace, tap, undo);
+      const port = await this.connect(attachment, namespace, tap, undo);
       await this.parts.publish();
       await keeper.save(attachment);
       undo.add(() => keeper.forget());
@@ -85,10 +93,10 @@ export class Attacher {
   }
 
   /** Takes the addresses of a stored attachment, before others are given out. */
-  claim(key: string, attachment: AttachmentRecord): void {
-    const { network, domain, ips } = attachment;
-    this.parts.networks.get(network).pool.claim(key, { domain, ips });
-    if (this.isOverlay(network)) this.parts.overlays.hold(key, attachment);
+  claim(attachment: AttachmentRecord): void {
+    const { port, network, domain, ips } = attachment;
+    this.parts.networks.get(network).pool.claim(port, { domain, ips });
+    if (this.isOverlay(network)) this.parts.overlays.hold(port, attachment);
   }
 
   /**
@@ -96,12 +104,12 @@ export class Attacher {
    * @returns the record, changed where the network's MTU has.
    * @throws PodwireError, LinuxError
    */
-  async restore(key: string, record: AttachmentRecord): Promise<AttachmentRecord> {
+  async restore(record: AttachmentRecord): Promise<AttachmentRecord> {
     const attachment = { ...record, mtu: this.mtuOf(this.parts.networks.get(record.network)) };
     const wish = { ifname: record.ifname, nonBlocking: this.parts.nonBlocking };
-    return this.inNamespace(key, record.netns, async (namespace, undo) => {
+    return this.inNamespace(record, async (namespace, undo) => {
       const tap = restoreTap(namespace, wish, record.mac);
-      const port = await this.connect(key, attachment, namespace, tap, undo);
+      const port = await this.connect(attachment, namespace, tap, undo);
       setPersistent(port.fd, true);
       return attachment;
     });
@@ -109,16 +117,42 @@ export class Attacher {
 
   /** @returns the addresses that are free again. */
   async detach(
-    key: string,
-    attachment: AttachmentRecord,
+    { port, network }: AttachmentRecord,
     keeper: Pick<RecordKeeper, 'forget'>,
   ): Promise<readonly string[]> {
-    const { network } = attachment;
-    const port = this.parts.ports.get(key);
-    if (port) await this.disconnect(port, false);
+    const live = this.parts.ports.get(port);
+    if (live) await this.disconnect(live, false);
     await keeper.forget();
-    if (this.isOverlay(network)) await this.parts.overlays.release(key);
-    return this.parts.networks.find(network)?.pool.release(key) ?? [];
+    if (this.isOverlay(network)) await this.parts.overlays.release(port);
+    return this.parts.networks.find(network)?.pool.release(port) ?? [];
+  }
+
+  /**
+   * Settings of an interface once more, after another one of its pod has gone: with it, perhaps, the default route.
+   * What fails is told, and changes nothing.
+   */
+  async refresh(key: string, attachment: AttachmentRecord): Promise<void> {
+    if (!this.parts.ports.get(attachment.port)) return;
+    try {
+      await this.inNamespace(attachment, (namespace) =>
+        configureInterface(namespace, this.settingsOf(attachment)),
+      );
+    } catch (error) {
+      const { message } = asPodwireError(error);
+      this.parts.log.warn(
+        { pod: key, ifname: attachment.ifname, error: message },
+        'interface not set up anew',
+      );
+    }
+  }
+
+  /** The namespace of whoever attaches to such a network without saying one. */
+  usualNetns(_network: string | undefined): string | undefined {
+    return undefined;
+  }
+
+  isUp({ port }: AttachmentRecord): boolean {
+    return this.parts.ports.get(port) !== undefined;
   }
 
   /** Takes the port away; `keep`: a persistent interface stays. */
@@ -134,10 +168,15 @@ export class Attacher {
     return this.parts.networks.find(network)?.layout[domain]?.gateways ?? [];
   }
 
+  /** Its addresses with their prefix lengths, IPv4 first. */
+  prefixedIps({ network, domain, ips }: AttachmentRecord): readonly string[] {
+    const layout = this.parts.networks.find(network)?.layout[domain];
+    return layout ? ips.map((address) => withLength(layout, address)) : ips;
+  }
+
   /** Runs steps with the namespace open; where one fails, those before it are undone. */
   private async inNamespace<T>(
-    key: string,
-    netns: string,
+    { port, netns }: Pick<AttachmentRecord, 'port' | 'netns'>,
     steps: (namespace: number, undo: Undo) => Promise<T>,
   ): Promise<T> {
     const undo = new Undo();
@@ -145,34 +184,30 @@ export class Attacher {
     try {
       return await steps(namespace, undo);
     } catch (error) {
-      await undo.run((failure) => this.parts.log.error({ pod: key, error: String(failure) }, 'undo failed'));
+      await undo.run((failure) => this.parts.log.error({ port, error: String(failure) }, 'undo failed'));
       throw error;
     } finally {
       closeFile(namespace);
     }
   }
 
-  private async reserve(
-    key: string,
-    request: AttachRequest,
-    netnsId: string,
-    undo: Undo,
-  ): Promise<AttachmentRecord> {
-    const network = this.parts.networks.get(request.network ?? DEFAULT_NETWORK);
+  private async reserve(wish: AttachWish, netnsId: string, undo: Undo): Promise<AttachmentRecord> {
+    const { port } = wish;
+    const network = this.parts.networks.get(wish.network ?? DEFAULT_NETWORK);
     refuseFrozenOrFull(network);
     this.parts.checkHeld(network.name);
     const { pool } = network;
-    undo.add(() => pool.release(key));
+    undo.add(() => pool.release(port));
     for (let attempt = 1; ; attempt++) {
-      const attachment = this.allocate(key, request, netnsId, network);
+      const attachment = this.allocate(wish, netnsId, network);
       if (network.spec.mode !== 'overlay') return attachment;
       try {
-        await this.parts.overlays.claim(key, attachment);
-        undo.add(() => this.parts.overlays.release(key));
+        await this.parts.overlays.claim(port, attachment);
+        undo.add(() => this.parts.overlays.release(port));
         return attachment;
       } catch (error) {
-        pool.release(key);
-        const isLost = asPodwireError(error).code === 'ADDRESS_IN_USE' && request.ips === undefined;
+        pool.release(port);
+        const isLost = asPodwireError(error).code === 'ADDRESS_IN_USE' && wish.ips === undefined;
         if (!isLost || attempt === MOST_ATTEMPTS) throw error;
         // Another node was faster, and its claim is on its way to us.
         await pause(ATTEMPT_PAUSE);
@@ -180,38 +215,49 @@ export class Attacher {
     }
   }
 
-  private allocate(
-    key: string,
-    request: AttachRequest,
-    netnsId: string,
-    network: LiveNetwork,
-  ): AttachmentRecord {
-    const { domain, ips } = network.pool.allocate(key, request.ips);
+  private allocate(wish: AttachWish, netnsId: string, network: LiveNetwork): AttachmentRecord {
+    const { port, netns, ifname, aliases, container } = wish;
+    const { domain, ips } = network.pool.allocate(port, wish.ips);
     return {
-      netns: request.netns,
+      port,
+      netns,
       netnsId,
-      ifname: request.ifname ?? DEFAULT_IFNAME,
+      ifname,
       network: network.name,
       domain,
       ips,
-      mac: macOf(ips, (mac) => this.macTaken(network.name, mac)),
+      mac: this.chooseMac(wish.mac, ips, network),
       mtu: this.mtuOf(network),
+      ...(aliases && { aliases }),
+      ...(container && { container }),
     };
   }
 
+  /** @throws PodwireError MAC_IN_USE */
+  private chooseMac(
+    wanted: string | undefined,
+    ips: readonly string[],
+    { name, layout }: LiveNetwork,
+  ): string {
+    if (wanted === undefined) return macOf(ips, (mac) => this.macTaken(name, mac));
+    const isGateway = layout.some(({ gateways }) => gateways.length > 0 && macOf(gateways) === wanted);
+    if (!isGateway && !this.macTaken(name, wanted)) return wanted;
+    const whose = isGateway ? 'the gateway' : 'another pod';
+    throw new PodwireError('MAC_IN_USE', `mac: ${wanted} belongs to ${whose} of network ${name}`, 'mac');
+  }
+
   private async connect(
-    key: string,
     attachment: AttachmentRecord,
     namespace: number,
     tap: Tap,
     undo: Undo,
   ): Promise<LivePort> {
     const { ports } = this.parts;
-    const { network, domain, mac, ips, mtu } = attachment;
-    const port = await ports.add<PlannedPort>({ name: key, network, domain, mac, ips, mtu }, tap);
+    const { port: name, network, domain, mac, ips, mtu } = attachment;
+    const port = await ports.add<PlannedPort>({ name, network, domain, mac, ips, mtu }, tap);
     undo.add(() => ports.remove(port));
     const { foreignDefaults } = await configureInterface(namespace, this.settingsOf(attachment));
-    this.tellForeignDefaults(key, attachment, foreignDefaults);
+    this.tellForeignDefaults(attachment, foreignDefaults);
     ports.enlist(port);
     undo.add(() => {
       ports.delist(port);
@@ -222,17 +268,16 @@ export class Attacher {
 
   private settingsOf(attachment: AttachmentRecord): InterfaceSettings {
     const { ifname, mac, mtu, network, domain, ips } = attachment;
-    const { cidrs, gateways } = this.parts.networks.get(network).layout[domain];
-    const addresses = ips.map((address) => {
-      const cidr = cidrs.find((candidate) => holds(candidate, address));
-      return `${address}/${cidr?.split('/')[1]}`;
-    });
+    const layout = this.parts.networks.get(network).layout[domain];
+    const addresses = ips.map((address) => withLength(layout, address));
+    const { gateways } = layout;
     return { ifname, mac, mtu, gsoMaxSize: this.parts.gsoMaxSize(mtu), addresses, gateways };
   }
 
-  private tellForeignDefaults(key: string, { ifname }: AttachmentRecord, families: readonly Family[]): void {
-    if (families.length === 0) return;
-    const fields = { pod: key, ifname, families: families.map((family) => `IPv${family}`) };
+  /** A pod's first interface has the default route: that its others have none needs no telling. */
+  private tellForeignDefaults({ port, ifname }: AttachmentRecord, families: readonly Family[]): void {
+    if (families.length === 0 || port !== podKeyOfPort(port)) return;
+    const fields = { pod: port, ifname, families: families.map((family) => `IPv${family}`) };
     this.parts.log.warn(fields, 'the namespace has a default route through another interface, which stays');
   }
 

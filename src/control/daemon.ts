@@ -20,6 +20,7 @@ import { holds } from './cidr.js';
 import type { Cluster } from './cluster/cluster.js';
 import { type JoinedCluster, joinCluster } from './cluster/join.js';
 import { watchedNode } from './cluster/local-copy.js';
+import { Cni } from './cni.js';
 import { TUNNEL_NAME } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
@@ -38,7 +39,7 @@ import { Pods } from './pods.js';
 import { Ports } from './ports.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconcile.js';
-import { claimNode, NETWORKS, PODS, type PodRecord, Records } from './records.js';
+import { claimNode, NETWORKS, PODS, type PodRecord, Records, readPodRecord } from './records.js';
 import { EmbeddedStore } from './store/embedded.js';
 import type { Store } from './store/store.js';
 import { Undo } from './undo.js';
@@ -158,14 +159,17 @@ function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAdd
 async function refuseStrandedPods(store: Store, podCidrs: readonly string[] | undefined): Promise<void> {
   if (!podCidrs) return;
   for (const { key, value } of (await store.list(PODS)).entries) {
-    const { attachment } = value as unknown as PodRecord;
-    if (!attachment || attachment.network !== DEFAULT_NETWORK) continue;
-    if (isGone(attachment.netns, attachment.netnsId)) continue;
-    const stray = attachment.ips.find((address) => !podCidrs.some((cidr) => holds(cidr, address)));
+    const name = key.slice(PODS.length);
+    const stray = readPodRecord(name, value)
+      .attachments.filter(
+        ({ network, netns, netnsId }) => network === DEFAULT_NETWORK && !isGone(netns, netnsId),
+      )
+      .flatMap(({ ips }) => ips)
+      .find((address) => !podCidrs.some((cidr) => holds(cidr, address)));
     if (stray === undefined) continue;
     throw new PodwireError(
       'STATE_MISMATCH',
-      `pod ${key.slice(PODS.length)} is attached as ${stray}, which is not in --pod-cidr ${podCidrs.join(',')}: start the daemon with the earlier --pod-cidr and detach the pod`,
+      `pod ${name} is attached as ${stray}, which is not in --pod-cidr ${podCidrs.join(',')}: start the daemon with the earlier --pod-cidr and detach the pod`,
     );
   }
 }
@@ -217,6 +221,7 @@ interface Parts {
   readonly overlays: Overlays | typeof NO_OVERLAYS;
   readonly podRecords: Records<PodRecord>;
   readonly pods: Pods;
+  readonly cni: Cni;
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
@@ -234,7 +239,7 @@ function assemble(
 ): Parts {
   const lock = new KeyedLock();
   const ports = new Ports(dataplane);
-  const podRecords = new Records<PodRecord>(store, PODS);
+  const podRecords = new Records<PodRecord>(store, PODS, readPodRecord);
   const nonBlocking = dataplane.io === 'poll';
   const gsoMaxSize = (size: number): number =>
     cluster.underlay === undefined ? MOST_GSO : tunnelGsoSize(size);
@@ -275,6 +280,9 @@ function assemble(
     ...(cluster.planned && { cluster: cluster.planned }),
   }));
   const publish = () => publisher.publish();
+  const checkHeld = (network: string): void => {
+    if (network === DEFAULT_NETWORK) cluster.checkHeld();
+  };
   const attacher = new Attacher({
     networks,
     ports,
@@ -284,11 +292,10 @@ function assemble(
     gsoMaxSize,
     nonBlocking,
     overlays,
-    checkHeld: (network) => {
-      if (network === DEFAULT_NETWORK) cluster.checkHeld();
-    },
+    checkHeld,
   });
-  const pods = new Pods({ records: podRecords, attacher, ports, lock, log });
+  const pods = new Pods({ records: podRecords, attacher, lock, log });
+  const cni = new Cni({ pods, networks, attacher, checkHeld });
   const reconciler = new Reconciler({
     records: podRecords,
     networks,
@@ -308,6 +315,7 @@ function assemble(
     overlays,
     podRecords,
     pods,
+    cni,
     ports,
     nodePort,
     publisher,
@@ -335,7 +343,7 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
 function apiDaemon(
   options: DaemonOptions,
   mtu: number,
-  { networks, pods, ports, nodePort, publisher, store, cluster }: Parts,
+  { networks, pods, cni, ports, nodePort, publisher, store, cluster }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
 ): ApiDaemon {
@@ -350,6 +358,7 @@ function apiDaemon(
     networks,
     nodes: cluster.nodes,
     pods,
+    cni,
     revision: async () => (await store.list(NETWORKS)).revision,
     status: () => ({
       node: options.name,

@@ -108,6 +108,11 @@ export class AddressPool {
     );
   }
 
+  /** @throws PodwireError ADDRESS_EXHAUSTED where no domain has room for one more */
+  checkRoom(): void {
+    if (!this.ranges.some((_, domain) => this.complete(domain, []))) throw this.exhausted();
+  }
+
   private complete(domain: number, fixed: readonly string[]): Allocation | undefined {
     const { cidrs } = this.ranges[domain];
     const ips = cidrs.map(

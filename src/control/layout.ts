@@ -4,7 +4,7 @@
  * node's. Internal and direct networks have no gateway, and all their addresses are for pods.
  */
 import type { NetworkSpec } from './api/types.js';
-import { addressAt, familyOf } from './cidr.js';
+import { addressAt, familyOf, holds } from './cidr.js';
 import { type AddressRange, usable } from './ipam.js';
 
 export interface DomainLayout extends AddressRange {
@@ -34,6 +34,11 @@ export function layoutOf(spec: NetworkSpec, withNode: boolean): DomainLayout[] {
       ]),
     };
   });
+}
+
+/** An address of the domain with the length of its prefix: `10.244.0.3/24`. */
+export function withLength({ cidrs }: DomainLayout, address: string): string {
+  return `${address}/${cidrs.find((cidr) => holds(cidr, address))?.split('/')[1]}`;
 }
 
 /** The node's addresses in its network: the second of each prefix. */

@@ -1,20 +1,22 @@
 /**
- * Pods: the resources and their attachments. Everything that changes a pod holds the pod's lock; different pods
- * go on side by side.
+ * Pods: the resources and their interfaces. A pod can have several, in different networks; all are in its one network
+ * namespace. Everything that changes a pod holds the pod's lock; different pods go on side by side.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AttachAnswer, AttachRequest, DetachAnswer, Pod, PodStatus } from './api/types.js';
-import type { Attacher, RecordKeeper } from './attacher.js';
-import { PodwireError } from './errors.js';
+import type { AttachAnswer, AttachRequest, DetachAnswer, DetachRequest, Pod } from './api/types.js';
+import type { Attacher, AttachWish, RecordKeeper } from './attacher.js';
+import { invalid, PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
 import { parseAttach } from './model/attach.js';
 import { attachmentWish } from './model/pod.js';
 import type { PutResult } from './networks.js';
-import type { Ports } from './ports.js';
+import { chosenBy, freeIfname, portName, refuseOther } from './pod-interfaces.js';
+import { podStatus } from './pod-status.js';
 import {
   type AttachmentRecord,
+  type ContainerReference,
   checkVersion,
   type PodRecord,
   podKey,
@@ -25,7 +27,6 @@ import {
 export interface PodsParts {
   readonly records: Records<PodRecord>;
   readonly attacher: Attacher;
-  readonly ports: Ports;
   readonly lock: KeyedLock;
   readonly log: Logger;
 }
@@ -47,36 +48,53 @@ export class Pods {
       .map(([key, record]) => this.viewOf(key, record));
   }
 
+  /** How many have an interface. */
   attachedCount(): number {
-    return this.parts.records.list().filter(([, { attachment }]) => attachment !== undefined).length;
+    return this.parts.records.list().filter(([, { attachments }]) => attachments.length > 0).length;
   }
 
-  /** @throws PodwireError ALREADY_ATTACHED where it is attached in another way, and what an attach throws */
-  attach(namespace: string, name: string, request: AttachRequest): Promise<AttachAnswer> {
+  /**
+   * Gives the pod its interface, or one more in another network.
+   * @param container the runtime's word for it, where one asks.
+   * @throws PodwireError ALREADY_ATTACHED where it is attached in another way, and what an attach throws
+   */
+  attach(
+    namespace: string,
+    name: string,
+    request: AttachRequest,
+    container?: ContainerReference,
+  ): Promise<AttachAnswer> {
     const key = podKey(namespace, name);
     return this.parts.lock.run(key, async () => {
       await this.releaseIfGone(key);
       const record = this.parts.records.get(key);
-      const attachment = record?.attachment;
-      if (attachment) {
-        refuseOther(key, attachment, request);
+      const made = record?.attachments ?? [];
+      const existing = chosenBy(request, made);
+      if (record && existing) {
+        refuseOther(key, existing, request, container);
         await this.label(key, record, request.labels);
-        return this.answer(namespace, name, attachment);
+        return this.answer(namespace, name, existing);
       }
+      if (made.length > 0) refuseOther(key, made[0], { netns: request.netns }, container);
       const pod = withLabels(record?.pod ?? newPod(namespace, name), request.labels);
-      const wish = { ...request, ...missing(request, attachmentWish(pod)) };
-      const made = await this.connect(key, { pod, applied: record?.applied ?? false }, parseAttach(wish));
-      return this.answer(namespace, name, made);
+      const asked = made.length > 0 ? request : { ...request, ...missing(request, attachmentWish(pod)) };
+      const wish = this.complete(key, asked, made, container);
+      const attachment = await this.connect(key, { pod, applied: record?.applied ?? false }, wish);
+      return this.answer(namespace, name, attachment);
     });
   }
 
-  /** @throws PodwireError NOT_FOUND where the pod is not attached */
-  detach(namespace: string, name: string): Promise<DetachAnswer> {
+  /** Takes the interface that is asked for away, or all. @throws PodwireError NOT_FOUND where there is none */
+  detach(namespace: string, name: string, request: DetachRequest = {}): Promise<DetachAnswer> {
     const key = podKey(namespace, name);
     return this.parts.lock.run(key, async () => {
-      const record = this.need(key);
-      if (!record.attachment) throw new PodwireError('NOT_FOUND', `pod ${key} is not attached`);
-      return { name, namespace, ips: [...(await this.release(key, record, 'detach'))] };
+      const { attachments } = this.need(key);
+      const chosen = attachments.filter(
+        ({ ifname, network }) =>
+          (request.ifname ?? ifname) === ifname && (request.network ?? network) === network,
+      );
+      if (chosen.length === 0) throw notAttached(key, request, attachments);
+      return { name, namespace, ips: await this.releaseAll(key, chosen, 'detach') };
     });
   }
 
@@ -89,11 +107,13 @@ export class Pods {
       const existing = records.get(key);
       checkVersion(`pod ${key}`, given.metadata, records.revision(key));
       const metadata = { ...stampMeta(given.metadata, existing?.pod.metadata), namespace };
-      const record: PodRecord = { ...existing, pod: { ...given, metadata }, applied: true };
+      const attachments = existing?.attachments ?? [];
+      const record: PodRecord = { pod: { ...given, metadata }, applied: true, attachments };
       const wish = attachmentWish(given);
-      if (existing?.attachment) refuseOther(key, existing.attachment, wish);
-      if (isDeepStrictEqual(record, existing) && !this.mayAttach(record, wish)) return 'unchanged';
-      if (this.mayAttach(record, wish)) await this.connect(key, record, parseAttach(wish));
+      if (attachments.length > 0) refuseOther(key, chosenBy(wish, attachments) ?? attachments[0], wish);
+      const mayAttach = attachments.length === 0 && wish.netns !== undefined;
+      if (mayAttach) await this.connect(key, record, this.complete(key, wish, attachments));
+      else if (isDeepStrictEqual(record, existing)) return 'unchanged';
       else await records.save(key, record);
       return existing ? 'configured' : 'created';
     });
@@ -103,23 +123,60 @@ export class Pods {
   delete(namespace: string, name: string): Promise<Pod> {
     const key = podKey(namespace, name);
     return this.parts.lock.run(key, async () => {
-      const view = this.viewOf(key, this.need(key));
       const record = this.need(key);
-      if (record.attachment) await this.release(key, { ...record, applied: false }, 'delete');
-      else await this.parts.records.remove(key);
+      const view = this.viewOf(key, record);
+      await this.releaseAll(key, record.attachments, 'delete');
+      if (this.parts.records.get(key)) await this.parts.records.remove(key);
       return view;
     });
   }
 
-  /** Detaches a pod whose namespace is gone. For callers that do not hold its lock. */
+  /**
+   * Takes away the interfaces of containers that `isOut` says so of, whatever pods they belong to.
+   * @returns those that went, with the pod's key.
+   */
+  async releaseContainers(
+    isOut: (container: ContainerReference, attachment: AttachmentRecord) => boolean,
+    reason: string,
+  ): Promise<{ key: string; attachment: AttachmentRecord }[]> {
+    const released: { key: string; attachment: AttachmentRecord }[] = [];
+    const isChosen = (attachment: AttachmentRecord): boolean =>
+      attachment.container !== undefined && isOut(attachment.container, attachment);
+    for (const [key, { attachments }] of this.parts.records.list()) {
+      if (!attachments.some(isChosen)) continue;
+      await this.parts.lock.run(key, async () => {
+        const chosen = (this.parts.records.get(key)?.attachments ?? []).filter(isChosen);
+        await this.releaseAll(key, chosen, reason);
+        released.push(...chosen.map((attachment) => ({ key, attachment })));
+      });
+    }
+    return released;
+  }
+
+  /** The interface that a runtime has asked for under these names, once what is under way with its pod has ended. */
+  async ofContainer(
+    container: ContainerReference,
+    ifname: string,
+  ): Promise<{ key: string; attachment: AttachmentRecord } | undefined> {
+    const { records, lock } = this.parts;
+    const isIt = ({ container: of, ifname: name }: AttachmentRecord): boolean =>
+      isDeepStrictEqual(of, container) && name === ifname;
+    const found = records.list().find(([, { attachments }]) => attachments.some(isIt));
+    if (!found) return undefined;
+    const [key] = found;
+    const attachment = await lock.run(key, async () => records.get(key)?.attachments.find(isIt));
+    return attachment && { key, attachment };
+  }
+
+  /** Takes away what a pod had in a namespace that is gone. For callers that do not hold its lock. */
   releaseGone(key: string): Promise<void> {
     return this.parts.lock.run(key, () => this.releaseIfGone(key));
   }
 
   private async releaseIfGone(key: string): Promise<void> {
-    const record = this.parts.records.get(key);
-    if (!record?.attachment || !isGone(record.attachment.netns, record.attachment.netnsId)) return;
-    await this.release(key, record, 'its network namespace is gone');
+    const { attachments = [] } = this.parts.records.get(key) ?? {};
+    const gone = attachments.filter(({ netns, netnsId }) => isGone(netns, netnsId));
+    await this.releaseAll(key, gone, 'its network namespace is gone');
   }
 
   private need(key: string): PodRecord {
@@ -128,30 +185,72 @@ export class Pods {
     throw new PodwireError('NOT_FOUND', `there is no pod ${key}; 'podwire pods' lists them`);
   }
 
-  private async connect(key: string, record: PodRecord, request: AttachRequest): Promise<AttachmentRecord> {
+  /** What the request leaves open, as the pod has it already or as it is usual. */
+  private complete(
+    key: string,
+    request: Partial<AttachRequest>,
+    made: readonly AttachmentRecord[],
+    container?: ContainerReference,
+  ): AttachWish {
+    const netns = request.netns ?? made[0]?.netns ?? this.parts.attacher.usualNetns(request.network);
+    if (netns === undefined) throw invalid('netns', 'is missing');
+    const ifname = request.ifname ?? freeIfname(made);
+    const wish = { ...parseAttach({ ...request, netns, ifname }), netns, ifname };
+    return { ...wish, port: portName(key, ifname, made), ...(container && { container }) };
+  }
+
+  private async connect(
+    key: string,
+    record: Omit<PodRecord, 'attachments'>,
+    wish: AttachWish,
+  ): Promise<AttachmentRecord> {
     const { attacher, log } = this.parts;
     const begun = performance.now();
-    const made = await attacher.attach(key, request, this.keeper(key, record));
+    const made = await attacher.attach(wish, this.keeper(key, record, wish.port));
     const { ips, mac, ifname, network, netns } = made;
     const ms = Math.round(performance.now() - begun);
     log.info({ pod: key, network, ips, mac, ifname, netns, ms }, 'pod attached');
     return made;
   }
 
-  private async release(key: string, record: PodRecord, reason: string): Promise<readonly string[]> {
-    const { attachment } = record;
-    if (!attachment) return [];
-    const ips = await this.parts.attacher.detach(key, attachment, this.keeper(key, record));
-    this.parts.log.info({ pod: key, network: attachment.network, ips, reason }, 'pod detached');
+  /** The last one first, so that the pod's own address goes last. @returns the addresses that are free again. */
+  private async releaseAll(
+    key: string,
+    chosen: readonly AttachmentRecord[],
+    reason: string,
+  ): Promise<string[]> {
+    const ips: string[] = [];
+    for (const attachment of chosen.toReversed())
+      ips.unshift(...(await this.release(key, attachment, reason)));
+    const left = this.parts.records.get(key)?.attachments[0];
+    if (chosen.length > 0 && left) await this.parts.attacher.refresh(key, left);
     return ips;
   }
 
-  /** An applied pod outlives its attachment as Pending; another goes with it. */
-  private keeper(key: string, { pod, applied }: PodRecord): RecordKeeper {
+  private async release(
+    key: string,
+    attachment: AttachmentRecord,
+    reason: string,
+  ): Promise<readonly string[]> {
+    const keeper = this.keeper(key, this.need(key), attachment.port);
+    const ips = await this.parts.attacher.detach(attachment, keeper);
+    const { network, ifname } = attachment;
+    this.parts.log.info({ pod: key, network, ifname, ips, reason }, 'pod detached');
+    return ips;
+  }
+
+  /** An applied pod outlives its interfaces as Pending; another goes with the last. */
+  private keeper(key: string, { pod, applied }: Omit<PodRecord, 'attachments'>, port: string): RecordKeeper {
     const { records } = this.parts;
+    const others = (): AttachmentRecord[] =>
+      (records.get(key)?.attachments ?? []).filter((attachment) => attachment.port !== port);
     return {
-      save: (attachment) => records.save(key, { pod, applied, attachment }),
-      forget: () => (applied ? records.save(key, { pod, applied }) : records.remove(key)),
+      save: (attachment) => records.save(key, { pod, applied, attachments: [...others(), attachment] }),
+      forget: () => {
+        const attachments = others();
+        const stays = applied || attachments.length > 0;
+        return stays ? records.save(key, { pod, applied, attachments }) : records.remove(key);
+      },
     };
   }
 
@@ -160,34 +259,15 @@ export class Pods {
     if (!isDeepStrictEqual(pod, record.pod)) await this.parts.records.save(key, { ...record, pod });
   }
 
-  private mayAttach(record: PodRecord, wish: Partial<AttachRequest>): boolean {
-    return record.attachment === undefined && wish.netns !== undefined;
-  }
-
   /** @param revision of the record; default: what is in memory. */
-  viewOf(key: string, { pod, attachment }: PodRecord, revision = this.parts.records.revision(key)): Pod {
+  viewOf(key: string, { pod, attachments }: PodRecord, revision = this.parts.records.revision(key)): Pod {
     const resourceVersion = String(revision);
     return {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { ...pod.metadata, resourceVersion },
       ...(pod.spec && { spec: pod.spec }),
-      status: attachment ? this.attachedStatus(key, attachment) : { phase: 'Pending' },
-    };
-  }
-
-  private attachedStatus(key: string, attachment: AttachmentRecord): PodStatus {
-    const { ips, mac, network, ifname, netns, mtu } = attachment;
-    return {
-      phase: this.parts.ports.get(key) ? 'Running' : 'Lost',
-      podIP: ips[0],
-      podIPs: ips.map((ip) => ({ ip })),
-      mac,
-      network,
-      ifname,
-      netns,
-      gateways: [...this.parts.attacher.gatewaysOf(attachment)],
-      mtu,
+      status: podStatus(attachments, this.parts.attacher),
     };
   }
 
@@ -212,17 +292,15 @@ function missing(request: AttachRequest, wish: Partial<AttachRequest>): Partial<
   return Object.fromEntries(Object.entries(wish).filter(([field]) => !(field in request)));
 }
 
-/** Asking again for what is there is no error; asking for something else is. */
-function refuseOther(key: string, attachment: AttachmentRecord, wish: Partial<AttachRequest>): void {
-  const { netns, ifname, network, ips } = attachment;
-  const isSame =
-    (wish.netns ?? netns) === netns &&
-    (wish.ifname ?? ifname) === ifname &&
-    (wish.network ?? network) === network &&
-    (wish.ips ?? []).every((address) => ips.includes(address));
-  if (isSame) return;
-  throw new PodwireError(
-    'ALREADY_ATTACHED',
-    `pod ${key} is attached already: ${ifname} (${ips.join(', ')}) in ${netns}, network ${network}; detach it first`,
-  );
+function notAttached(
+  key: string,
+  { ifname, network }: DetachRequest,
+  attachments: readonly AttachmentRecord[],
+): PodwireError {
+  if (attachments.length === 0) return new PodwireError('NOT_FOUND', `pod ${key} is not attached`);
+  const asked = [ifname && `interface ${ifname}`, network && `network ${network}`]
+    .filter(Boolean)
+    .join(' in ');
+  const has = attachments.map((made) => `${made.ifname} in ${made.network}`).join(', ');
+  return new PodwireError('NOT_FOUND', `pod ${key} has no ${asked}; it has ${has}`);
 }

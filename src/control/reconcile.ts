@@ -17,7 +17,7 @@ import type { NodePort } from './node-port.js';
 import type { Overlays } from './overlays.js';
 import type { Pods } from './pods.js';
 import type { Ports } from './ports.js';
-import type { AttachmentRecord, PodRecord, Records } from './records.js';
+import { type AttachmentRecord, type PodRecord, podKeyOfPort, type Records } from './records.js';
 
 const INTERVAL = 2000;
 
@@ -65,7 +65,7 @@ export class Reconciler {
     const queue = [...kept];
     await Promise.all(Array.from({ length: PARALLEL }, () => this.restoreFrom(queue)));
     await publish();
-    const running = kept.filter(([key]) => this.parts.ports.get(key)).length;
+    const running = kept.filter(([, { port }]) => this.parts.ports.get(port)).length;
     if (kept.length > 0) log.info({ pods: running, lost: kept.length - running }, 'pods restored');
   }
 
@@ -88,12 +88,13 @@ export class Reconciler {
     }
     const port = ports.withId(id);
     if (!port) return;
-    const key = port.planned.name;
+    const { name } = port.planned;
+    const key = podKeyOfPort(name);
     return lock.run(key, async () => {
-      if (ports.get(key) !== port) return;
-      log.warn({ pod: key, reason }, 'interface vanished');
+      if (ports.get(name) !== port) return;
+      log.warn({ pod: key, port: name, reason }, 'interface vanished');
       await this.parts.attacher.disconnect(port, true);
-      await this.restore(key);
+      await this.restore(key, name);
     });
   }
 
@@ -117,8 +118,8 @@ export class Reconciler {
   private attachments(): [key: string, attachment: AttachmentRecord][] {
     return this.parts.records
       .list()
-      .flatMap(([key, { attachment }]) =>
-        attachment ? [[key, attachment] as [string, AttachmentRecord]] : [],
+      .flatMap(([key, { attachments }]) =>
+        attachments.map((attachment): [string, AttachmentRecord] => [key, attachment]),
       );
   }
 
@@ -134,7 +135,7 @@ export class Reconciler {
   private claim(key: string, attachment: AttachmentRecord): void {
     const { network, domain, ips } = attachment;
     if (this.parts.networks.find(network)?.pool.fits({ domain, ips })) {
-      this.parts.attacher.claim(key, attachment);
+      this.parts.attacher.claim(attachment);
       return;
     }
     throw new PodwireError(
@@ -145,36 +146,46 @@ export class Reconciler {
 
   private async restoreFrom(queue: [string, AttachmentRecord][]): Promise<void> {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [key] = next;
-      await this.parts.lock.run(key, () => this.restore(key));
+      const [key, { port }] = next;
+      await this.parts.lock.run(key, () => this.restore(key, port));
     }
   }
 
   /** The caller holds the pod's lock. A pod that cannot be restored is Lost, and tried again. */
-  private async restore(key: string): Promise<void> {
-    const { records, attacher, publish } = this.parts;
-    const record = records.get(key);
-    const attachment = record?.attachment;
-    if (!attachment || this.parts.ports.get(key) || this.parts.overlays.lostTo(key) !== undefined) return;
+  private async restore(key: string, port: string): Promise<void> {
+    const { attacher, publish } = this.parts;
+    const attachment = this.attachmentOf(key, port);
+    if (!attachment || this.parts.ports.get(port) || this.parts.overlays.lostTo(port) !== undefined) return;
     if (isGone(attachment.netns, attachment.netnsId)) return;
     if (this.isStranded(attachment)) {
       const fields = { pod: key, ips: attachment.ips };
       this.repeated.warn(
-        key,
+        port,
         fields,
         'the subnet of the pod is not this node’s any more: detach and attach it',
       );
       return;
     }
     try {
-      const restored = await attacher.restore(key, attachment);
-      if (restored.mtu !== attachment.mtu) await records.save(key, { ...record, attachment: restored });
+      const restored = await attacher.restore(attachment);
+      if (restored.mtu !== attachment.mtu) await this.rewrite(key, restored);
       await publish();
-      this.repeated.clear(key);
+      this.repeated.clear(port);
     } catch (error) {
       const { code, message } = asPodwireError(error);
-      this.repeated.warn(key, { pod: key, code, error: message }, 'pod cannot be attached again');
+      this.repeated.warn(port, { pod: key, code, error: message }, 'pod cannot be attached again');
     }
+  }
+
+  private attachmentOf(key: string, port: string): AttachmentRecord | undefined {
+    return this.parts.records.get(key)?.attachments.find((attachment) => attachment.port === port);
+  }
+
+  private async rewrite(key: string, changed: AttachmentRecord): Promise<void> {
+    const record = this.parts.records.get(key);
+    if (!record) return;
+    const attachments = record.attachments.map((made) => (made.port === changed.port ? changed : made));
+    await this.parts.records.save(key, { ...record, attachments });
   }
 
   private async tick(): Promise<void> {
@@ -194,11 +205,11 @@ export class Reconciler {
   private async round(): Promise<void> {
     const { lock, nodePort, overlays, pods, ports } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
-    for (const [key, { netns, netnsId }] of this.attachments()) {
+    for (const [key, { port, netns, netnsId }] of this.attachments()) {
       if (isGone(netns, netnsId)) {
         await pods.releaseGone(key);
-        this.repeated.clear(key);
-      } else if (!ports.get(key)) await lock.run(key, () => this.restore(key));
+        this.repeated.clear(port);
+      } else if (!ports.get(port)) await lock.run(key, () => this.restore(key, port));
     }
     await overlays.round();
     await this.closeForeign();
@@ -210,25 +221,25 @@ export class Reconciler {
    */
   private async closeForeign(): Promise<void> {
     const { lock, ports } = this.parts;
-    const open = this.attachments().filter(([key, made]) => ports.get(key) && this.objection(key, made));
-    await Promise.all(open.map(([key]) => lock.run(key, () => this.closeIfForeign(key))));
+    const open = this.attachments().filter(([, made]) => ports.get(made.port) && this.objection(made));
+    await Promise.all(open.map(([key, { port }]) => lock.run(key, () => this.closeIfForeign(key, port))));
   }
 
-  private async closeIfForeign(key: string): Promise<void> {
-    const { attacher, log, ports, records } = this.parts;
-    const [port, attachment] = [ports.get(key), records.get(key)?.attachment];
-    const objection = attachment && this.objection(key, attachment);
+  private async closeIfForeign(key: string, name: string): Promise<void> {
+    const { attacher, log, ports } = this.parts;
+    const [port, attachment] = [ports.get(name), this.attachmentOf(key, name)];
+    const objection = attachment && this.objection(attachment);
     if (!port || !objection) return;
     await attacher.disconnect(port, false);
     log.error({ pod: key, ips: attachment.ips, reason: objection.reason }, objection.message);
   }
 
-  private objection(key: string, attachment: AttachmentRecord): Objection | undefined {
+  private objection(attachment: AttachmentRecord): Objection | undefined {
     if (this.isStranded(attachment)) {
       const reason = this.left?.reason ?? 'its addresses are not in its network';
       return { reason, message: 'pod closed: its subnet is not this node’s any more' };
     }
-    const reason = this.parts.overlays.lostTo(key);
+    const reason = this.parts.overlays.lostTo(attachment.port);
     return reason === undefined
       ? undefined
       : { reason, message: 'pod closed: an address of it is another’s' };

@@ -15,8 +15,17 @@ import type { ObjectMeta, Pod } from './api/types.js';
 import { PodwireError } from './errors.js';
 import type { Json, Store } from './store/store.js';
 
-/** How a pod is attached: everything needed to attach it in the same way again. */
+/** Whose interface it is by the word of a container runtime (CNI 1.1, section 2). */
+export interface ContainerReference {
+  readonly id: string;
+  /** `name` of the network configuration. */
+  readonly config: string;
+}
+
+/** One interface of a pod: everything needed to attach it in the same way again. */
 export interface AttachmentRecord {
+  /** Name of its port: the pod's key; of interfaces that came beside another `NAMESPACE/NAME/IFNAME`. */
+  readonly port: string;
   readonly netns: string;
   /** 'device:inode' of the namespace: another one may take its path. */
   readonly netnsId: string;
@@ -27,13 +36,25 @@ export interface AttachmentRecord {
   readonly ips: readonly string[];
   readonly mac: string;
   readonly mtu: number;
+  /** More names that it has in its network. */
+  readonly aliases?: readonly string[];
+  /** Where a container runtime has asked for it. */
+  readonly container?: ContainerReference;
 }
 
 export interface PodRecord {
   readonly pod: Pod;
-  /** It was applied and outlives its attachment; else it came with the attachment and goes with it. */
+  /** It was applied and outlives its attachments; else it came with the first and goes with the last. */
   readonly applied: boolean;
-  readonly attachment?: AttachmentRecord;
+  /** In the order in which they were made: the first has the pod's address. */
+  readonly attachments: readonly AttachmentRecord[];
+}
+
+/** As stored by this version or by one in which a pod had one interface. */
+export function readPodRecord(key: string, value: Json): PodRecord {
+  const { attachment, ...record } = value as unknown as PodRecord & { attachment?: AttachmentRecord };
+  if (record.attachments) return record;
+  return { ...record, attachments: attachment ? [{ ...attachment, port: key }] : [] };
 }
 
 export interface NodeRecord {
@@ -52,19 +73,27 @@ export function podKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
+/** Of the pod that a port belongs to. */
+export function podKeyOfPort(port: string): string {
+  return port.split('/').slice(0, 2).join('/');
+}
+
 /** Records of one kind in memory and in the store, written with compare-and-swap. */
 export class Records<T extends object> {
   private readonly records = new Map<string, { value: T; revision: number }>();
 
+  /** @param read what a stored value is, where it is not simply a T. */
   constructor(
     private readonly store: Store,
     private readonly prefix: string,
+    private readonly read = (_key: string, value: Json): T => value as unknown as T,
   ) {}
 
   async load(): Promise<void> {
     const { entries } = await this.store.list(this.prefix);
     for (const { key, value, revision } of entries) {
-      this.records.set(key.slice(this.prefix.length), { value: value as unknown as T, revision });
+      const name = key.slice(this.prefix.length);
+      this.records.set(name, { value: this.read(name, value), revision });
     }
   }
 

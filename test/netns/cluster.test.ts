@@ -225,7 +225,7 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
       // Longer than two rounds, each of which would make the interface again.
       expect(await until(() => !isClosed(), 5000), small.log).toBe(false);
       expect(second.bench.logged('no new subnets yet')).not.toHaveLength(0);
-      expect(outcome(await second.bench.attach('db', { ifname: 'eth1' }))).toBe('409 ALREADY_ATTACHED');
+      expect(outcome(await second.bench.attach('db', { ips: ['10.244.1.77'] }))).toBe('409 ALREADY_ATTACHED');
       second.bench.namespace('late');
       expect(outcome(await second.bench.attach('late'))).toBe('409 SUBNET_TAKEN');
       expect((await first.bench.call('DELETE', key)).status).toBe(200);

@@ -21,6 +21,8 @@ if (missing) console.log(`skipped: the judges of segments need ${missing}`);
 const BYTES = 1_000_000;
 const WHOLE = 14 + 1500;
 const SEGMENTS = 20;
+/** As DataplaneBench numbers them. */
+const PORT_A = 1;
 
 describe.skipIf(missing).each(['uring', 'poll'] as const)('with --io %s', (io) => {
   let bench: DataplaneBench;
@@ -56,10 +58,11 @@ describe.skipIf(missing).each(['uring', 'poll'] as const)('with --io %s', (io) =
       expect(arrived).toBe(sent);
     });
     expect(verified(packets, 'tcpSum')).toBeGreaterThan(BYTES / 1500);
-    // Most of it came as packets of many segments: what was cut made far more packets than were received.
+    // Most of it came as packets of many segments: what was cut made far more packets than a sent. How many
+    // acknowledgements b sent is b's business.
     const cut = plane.counters.total('replicated');
     expect(cut).toBeGreaterThan(BYTES / 1500 / 2);
-    expect(plane.counters.total('received')).toBeLessThan(cut);
+    expect(plane.counters.port(PORT_A, 'rxPackets')).toBeLessThan(cut);
   });
 
   it.each(['10.99.0.2', 'fd99::2'])('cuts UDP to %s', async (address) => {

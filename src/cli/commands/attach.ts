@@ -9,12 +9,14 @@ import { unsupportedFlag, usage } from '../errors.js';
 import { podPath } from '../paths.js';
 
 interface AttachOptions {
-  readonly netns: string;
+  readonly netns?: string;
   readonly namespace?: string;
   readonly ifname?: string;
   readonly network?: string;
   readonly label?: string[];
   readonly ip?: string[];
+  readonly mac?: string;
+  readonly alias?: string[];
   readonly publish?: string[];
 }
 
@@ -22,12 +24,17 @@ export function attachCommand(): Command {
   return new Command('attach')
     .description("give a pod's network namespace an interface of the switch")
     .argument('<POD>', "the pod's name")
-    .requiredOption('--netns <NAME|PATH>', 'its network namespace: a name of ip netns, or an absolute path')
+    .option(
+      '--netns <NAME|PATH>',
+      'its network namespace: a name of ip netns, or an absolute path; not needed for a further interface',
+    )
     .option('-n, --namespace <NAMESPACE>', 'the namespace the pod is filed under (default: default)')
-    .option('--ifname <NAME>', 'name of the interface in the pod (default: eth0)')
+    .option('--ifname <NAME>', 'name of the interface in the pod (default: the first free of eth0, eth1, …)')
     .option('--network <NETWORK>', 'the network to attach to (default: default)')
     .option('--label <K=V>', 'label of the pod; may be repeated', collect)
     .option('--ip <ADDR>', 'fixed address, one of each family at most; may be repeated', collect)
+    .option('--mac <MAC>', 'fixed MAC address')
+    .option('--alias <NAME>', 'one more name of the pod in the network; may be repeated', collect)
     .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
     .action(async (pod: string, options: AttachOptions, self: Command) => {
       outputFormat(self, ['json']);
@@ -45,11 +52,13 @@ export function attachRequest(options: AttachOptions): AttachRequest {
     );
   }
   return {
-    netns: absolutePath(options.netns),
+    ...(options.netns === undefined ? {} : { netns: absolutePath(options.netns) }),
     ...(options.ifname === undefined ? {} : { ifname: options.ifname }),
     ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.label === undefined ? {} : { labels: parseLabels(options.label) }),
     ...(options.ip === undefined ? {} : { ips: options.ip }),
+    ...(options.mac === undefined ? {} : { mac: options.mac }),
+    ...(options.alias === undefined ? {} : { aliases: options.alias }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The tables of resources, for `get` and `pods`. */
-import type { Network, Node, Pod, Resource } from '../../control/api/types.js';
+import type { InterfaceStatus, Network, Node, Pod, Resource } from '../../control/api/types.js';
 import type { Column } from './table.js';
 import { formatAge, formatMicros } from './units.js';
 
@@ -7,12 +7,12 @@ export const POD_COLUMNS: readonly Column<Pod>[] = [
   { header: 'NAMESPACE', value: (pod) => pod.metadata.namespace ?? 'default' },
   { header: 'NAME', value: (pod) => pod.metadata.name },
   { header: 'STATUS', value: (pod) => pod.status?.phase },
-  { header: 'IPS', value: (pod) => pod.status?.podIPs?.map(({ ip }) => ip).join(',') },
-  { header: 'NETWORK', value: (pod) => pod.status?.network },
-  { header: 'IFNAME', value: (pod) => pod.status?.ifname },
+  { header: 'IPS', value: (pod) => ofInterfaces(pod, ({ ips }) => ips.join(',')) },
+  { header: 'NETWORK', value: (pod) => ofInterfaces(pod, ({ network }) => network) },
+  { header: 'IFNAME', value: (pod) => ofInterfaces(pod, ({ ifname }) => ifname) },
   { header: 'AGE', value: ageOf, right: true },
-  { header: 'MAC', value: (pod) => pod.status?.mac, wide: true },
-  { header: 'MTU', value: (pod) => pod.status?.mtu, right: true, wide: true },
+  { header: 'MAC', value: (pod) => ofInterfaces(pod, ({ mac }) => mac), wide: true },
+  { header: 'MTU', value: (pod) => ofInterfaces(pod, ({ mtu }) => String(mtu)), right: true, wide: true },
   { header: 'NETNS', value: (pod) => pod.status?.netns, wide: true },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
@@ -44,6 +44,11 @@ export const NODE_COLUMNS: readonly Column<Node>[] = [
   { header: 'LAST SEEN', value: (node) => node.status?.lastSeen, wide: true },
   { header: 'AGE', value: ageOf, right: true, wide: true },
 ];
+
+/** Of each interface, in the same order in every column; undefined where it has none. */
+function ofInterfaces({ status }: Pod, value: (one: InterfaceStatus) => string): string | undefined {
+  return status?.interfaces?.map(value).join(' ') || undefined;
+}
 
 function roundTripOf({ status }: Node): string | undefined {
   const micros = status?.rttMicros ?? undefined;

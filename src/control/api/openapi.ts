@@ -37,7 +37,9 @@ function operation(route: Route): Json {
     summary: route.summary,
     ...(isPublic(route.path) && { security: [{}, { certificate: [] }] }),
     parameters: [...pathParameters(route.path), ...queryParameters(route)],
-    ...(route.body && { requestBody: { required: true, content: json(route.body) } }),
+    ...(route.body && {
+      requestBody: { required: route.isBodyOptional !== true, content: json(route.body) },
+    }),
     responses: {
       200: { description: route.stream ? 'WebSocket messages' : 'done', content: json(route.answer) },
       ...(!isPublic(route.path) && { 401: { description: 'who asks is not known', content: json('Error') } }),

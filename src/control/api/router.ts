@@ -41,6 +41,7 @@ export function parseBody(route: Route, text: string): unknown {
     if (text !== '' && text !== '{}') throw invalid('body', 'this request has none');
     return undefined;
   }
+  if (text === '' && route.isBodyOptional === true) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

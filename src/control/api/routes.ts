@@ -3,8 +3,9 @@
  * document are both made from this table.
  */
 import type { Nodes } from '../cluster/nodes.js';
+import type { Cni } from '../cni.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
-import { parseAttach } from '../model/attach.js';
+import { parseAttach, parseDetach } from '../model/attach.js';
 import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
 import { parseNode } from '../model/node.js';
@@ -12,6 +13,7 @@ import { parsePod } from '../model/pod.js';
 import type { Networks, PutResult } from '../networks.js';
 import type { Pods } from '../pods.js';
 import type { Store, Watch } from '../store/store.js';
+import { cniRoutes } from './cni-routes.js';
 import { openApi } from './openapi.js';
 import type { SchemaName } from './schemas.js';
 import { storeRoutes } from './store-routes.js';
@@ -59,6 +61,8 @@ export interface Route {
   /** Query parameters with what they mean; others are refused. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: SchemaName;
+  /** Without a body everything is left open. */
+  readonly isBodyOptional?: boolean;
   readonly answer: SchemaName;
   /** A WebSocket: begins what is sent on it, or throws what the upgrade is to be refused with. */
   readonly stream?: (query: URLSearchParams) => Stream;
@@ -70,6 +74,7 @@ export interface ApiDaemon {
   readonly networks: Networks;
   readonly nodes: Nodes;
   readonly pods: Pods;
+  readonly cni: Cni;
   /** Of the store. */
   revision(): Promise<number>;
   status(): StatusAnswer;
@@ -92,6 +97,7 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
     ...networkRoutes(daemon),
     ...nodeRoutes(daemon),
     ...podRoutes(daemon),
+    ...cniRoutes(daemon.cni),
     ...stateRoutes(daemon),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),
@@ -253,9 +259,13 @@ function podRoutes({ pods, revision }: ApiDaemon): Route[] {
     {
       method: 'POST',
       path: `${path}/detach`,
-      summary: 'take the pod’s interface away',
+      summary: 'take the pod’s interface away, or the one that is named',
+      body: 'DetachRequest',
+      isBodyOptional: true,
       answer: 'DetachAnswer',
-      handle: async (request) => ({ body: await pods.detach(...keyOf(request)) }),
+      handle: async (request) => ({
+        body: await pods.detach(...keyOf(request), parseDetach(request.body ?? {})),
+      }),
     },
   ];
 }

@@ -4,7 +4,8 @@
  */
 import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
-import { ATTACH_SCHEMA } from '../model/attach.js';
+import { ATTACH_SCHEMA, DETACH_SCHEMA } from '../model/attach.js';
+import { CNI_ADD_SCHEMA, CNI_CHECK_SCHEMA, CNI_DEL_SCHEMA, CNI_GC_SCHEMA } from '../model/cni.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
 import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
@@ -68,7 +69,27 @@ export const SCHEMAS = {
     mtu: count,
     ifname: text,
   }),
+  DetachRequest: DETACH_SCHEMA,
   DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
+  CniAddRequest: CNI_ADD_SCHEMA,
+  CniAddAnswer: exactly({
+    namespace: text,
+    name: text,
+    network: text,
+    ifname: text,
+    mac: text,
+    mtu: count,
+    netns: text,
+    ips: list(closed({ address: text, gateway: text }, ['address'])),
+    routes: list(exactly({ dst: text, gw: text })),
+  }),
+  CniDelRequest: CNI_DEL_SCHEMA,
+  CniCheckRequest: CNI_CHECK_SCHEMA,
+  CniGcRequest: CNI_GC_SCHEMA,
+  CniReleasedAnswer: exactly({
+    released: list(exactly({ containerId: text, ifname: text, config: text, ips: list(text) })),
+  }),
+  CniStatusAnswer: exactly({ ready: flag }),
   Status: exactly({
     node: text,
     ready: flag,

@@ -85,6 +85,7 @@ export type PodPhase = 'Pending' | 'Running' | 'Lost';
 
 /** What podwire adds to a Kubernetes Pod. Fields beside phase are there once it is attached. */
 export interface PodStatus {
+  /** Running where every interface forwards. */
   phase: PodPhase;
   podIP?: string;
   podIPs?: { ip: string }[];
@@ -94,6 +95,24 @@ export interface PodStatus {
   netns?: string;
   gateways?: string[];
   mtu?: number;
+  /** All interfaces; the fields above are the first one's. */
+  interfaces?: InterfaceStatus[];
+}
+
+export interface InterfaceStatus {
+  ifname: string;
+  network: string;
+  /** Without prefix length, IPv4 first. */
+  ips: string[];
+  mac: string;
+  mtu: number;
+  gateways: string[];
+  /** Whether it forwards. */
+  up: boolean;
+  /** Names that it has in its network beside the pod's. */
+  aliases?: string[];
+  /** Of the container runtime that asked for it. */
+  containerId?: string;
 }
 
 /** `spec` is Kubernetes' and kept as it came. */
@@ -124,15 +143,19 @@ export interface WatchEvent {
 
 /** POST /v1/pods/NAMESPACE/NAME/attach. */
 export interface AttachRequest {
-  /** Absolute path of a network namespace. */
-  netns: string;
-  /** Default `eth0`. */
+  /** Absolute path of a network namespace; of a pod that has an interface already, its own. */
+  netns?: string;
+  /** Default: the first free of `eth0`, `eth1`, … */
   ifname?: string;
   /** Default `default`. */
   network?: string;
   labels?: Record<string, string>;
   /** Fixed addresses without prefix length, at most one of each family; the other family is allocated. */
   ips?: string[];
+  /** Default: one made from the addresses. */
+  mac?: string;
+  /** More names in the network beside the pod's own. */
+  aliases?: string[];
 }
 
 export interface AttachAnswer {
@@ -148,7 +171,12 @@ export interface AttachAnswer {
   ifname: string;
 }
 
-/** POST /v1/pods/NAMESPACE/NAME/detach (no body). */
+/** POST /v1/pods/NAMESPACE/NAME/detach; without a body, every interface goes. */
+export interface DetachRequest {
+  ifname?: string;
+  network?: string;
+}
+
 export interface DetachAnswer {
   name: string;
   namespace: string;

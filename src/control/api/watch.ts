@@ -1,7 +1,7 @@
 /** GET /v1/watch: changes of the store as events about resources. */
 import { invalid, PodwireError } from '../errors.js';
 import type { Pods } from '../pods.js';
-import { NETWORKS, PODS, type PodRecord } from '../records.js';
+import { NETWORKS, PODS, readPodRecord } from '../records.js';
 import type { Change, Json, Store, Watch } from '../store/store.js';
 import type { Network, Node, Resource, WatchEvent } from './types.js';
 
@@ -57,8 +57,10 @@ function resourceOf(
   pods: Pods,
   nodes: NodeReader,
 ): Resource | undefined {
-  if (key.startsWith(PODS))
-    return pods.viewOf(key.slice(PODS.length), value as unknown as PodRecord, revision);
+  if (key.startsWith(PODS) && value !== undefined) {
+    const name = key.slice(PODS.length);
+    return pods.viewOf(name, readPodRecord(name, value), revision);
+  }
   if (key.startsWith(NETWORKS)) {
     const network = value as unknown as Network;
     return { ...network, metadata: { ...network.metadata, resourceVersion: String(revision) } };

@@ -1,32 +1,42 @@
-/** The body of an attach request. */
+/** The bodies of attach and detach requests. */
 import { AddressError, parseIp } from '../../wire/address.js';
-import type { AttachRequest } from '../api/types.js';
+import type { AttachRequest, DetachRequest } from '../api/types.js';
 import { canonicalIp } from '../cidr.js';
 import { invalid } from '../errors.js';
 import { LABELS, NAME } from './meta.js';
 import { checker, closed, type Schema } from './schema.js';
+import { parseStation } from './station.js';
 
 export const DEFAULT_IFNAME = 'eth0';
 
-export const ATTACH_SCHEMA: Schema = closed(
-  {
-    netns: {
-      type: 'string',
-      pattern: '^/[^\\0]+$',
-      maxLength: 4096,
-      description: 'an absolute path of a network namespace, such as /run/netns/web or /proc/PID/ns/net',
-    },
-    ifname: {
-      type: 'string',
-      pattern: '^[^\\s/:%\\0]{1,15}$',
-      description: 'a name of an interface: 1 to 15 bytes without white space, /, : and %',
-    },
-    network: NAME,
-    labels: LABELS,
-    ips: { type: 'array', maxItems: 2, items: { type: 'string' } },
+/** Names of an interface in its network beside the pod's own. */
+const MOST_ALIASES = 32;
+
+const IFNAME: Schema = {
+  type: 'string',
+  pattern: '^[^\\s/:%\\0]{1,15}$',
+  description: 'a name of an interface: 1 to 15 bytes without white space, /, : and %',
+};
+
+export const ATTACH_SCHEMA: Schema = closed({
+  netns: {
+    type: 'string',
+    pattern: '^/[^\\0]+$',
+    maxLength: 4096,
+    description: 'an absolute path of a network namespace, such as /run/netns/web or /proc/PID/ns/net',
   },
-  ['netns'],
-);
+  ifname: IFNAME,
+  network: NAME,
+  labels: LABELS,
+  ips: { type: 'array', maxItems: 2, items: { type: 'string' } },
+  mac: { type: 'string', description: 'a MAC address of one station, such as 02:00:5e:10:00:01' },
+  aliases: { type: 'array', maxItems: MOST_ALIASES, uniqueItems: true, items: NAME },
+});
+
+export const DETACH_SCHEMA: Schema = closed({ ifname: IFNAME, network: NAME });
+
+/** @throws PodwireError INVALID naming the field */
+export const parseDetach = checker<DetachRequest>(DETACH_SCHEMA);
 
 const check = checker<AttachRequest>(ATTACH_SCHEMA);
 
@@ -36,7 +46,11 @@ export function parseAttach(value: unknown): AttachRequest {
   if (request.ifname === '.' || request.ifname === '..' || request.ifname === 'lo') {
     throw invalid('ifname', `'${request.ifname}' cannot be the name of a pod's interface`);
   }
-  return request.ips ? { ...request, ips: request.ips.map(parseAddress) } : request;
+  return {
+    ...request,
+    ...(request.ips && { ips: request.ips.map(parseAddress) }),
+    ...(request.mac !== undefined && { mac: parseStation('mac', request.mac) }),
+  };
 }
 
 function parseAddress(text: string, index: number): string {

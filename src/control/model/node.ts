@@ -2,13 +2,14 @@
  * `podwire.dev/v1 Node`: schema, checks that a schema cannot express, and its normal form. A manifest describes a
  * peer that runs no daemon: a kernel with a vxlan device, a node of flannel's.
  */
-import { AddressError, contains, formatMac, parseCidr, parseIp, parseMac } from '../../wire/address.js';
+import { AddressError, contains, parseCidr, parseIp } from '../../wire/address.js';
 import type { Node, NodeSpec } from '../api/types.js';
 import { canonicalIp, familyOf } from '../cidr.js';
 import { invalid } from '../errors.js';
 import { CLUSTER_META } from './meta.js';
 import { parsePrefix } from './network.js';
 import { checker, closed, type Schema } from './schema.js';
+import { parseStation } from './station.js';
 
 /** The port that IANA gave VXLAN (RFC 7348 section 8). */
 export const VXLAN_PORT = 4789;
@@ -64,7 +65,7 @@ export function normalNodeSpec({ podCIDRs, underlay, vtepMAC }: NodeSpec): NodeS
     ...(underlay && {
       underlay: { address: parseUnderlay(underlay.address), port: underlay.port ?? VXLAN_PORT },
     }),
-    ...(vtepMAC !== undefined && { vtepMAC: parseVtepMac(vtepMAC) }),
+    ...(vtepMAC !== undefined && { vtepMAC: parseStation('spec.vtepMAC', vtepMAC) }),
   };
 }
 
@@ -100,17 +101,4 @@ function isNoHost(family: 4 | 6, first: number): boolean {
   const top = first >>> 24;
   if (family === 4) return top === 0 || top === 127 || top >= 224;
   return top === 0 || top === 0xff || first >>> 22 === 0xfe80 >>> 6;
-}
-
-function parseVtepMac(text: string): string {
-  const field = 'spec.vtepMAC';
-  try {
-    const { hi, lo } = parseMac(text);
-    // The group bit (IEEE 802-2014 section 8.2.2): no station has such an address.
-    if ((hi >>> 8) & 1 || (hi === 0 && lo === 0)) throw invalid(field, `${text} is no address of a station`);
-    return formatMac(hi, lo);
-  } catch (error) {
-    if (error instanceof AddressError) throw invalid(field, error.message);
-    throw error;
-  }
 }

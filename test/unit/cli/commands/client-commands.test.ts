@@ -18,6 +18,17 @@ const WEB: Pod = {
     ifname: 'eth0',
     netns: '/run/netns/web',
     mtu: 1500,
+    interfaces: [
+      {
+        ifname: 'eth0',
+        network: 'default',
+        ips: ['10.244.0.3', 'fd00:10:244::3'],
+        mac: '02:70:0a:f4:00:03',
+        mtu: 1500,
+        gateways: [],
+        up: true,
+      },
+    ],
   },
 };
 const PENDING: Pod = {

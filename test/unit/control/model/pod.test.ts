@@ -99,7 +99,8 @@ describe('parseAttach', () => {
 
   it.each([
     [undefined, 'INVALID body'],
-    [{}, 'INVALID netns'],
+    [{ netns, mac: '01:00:5e:00:00:01' }, 'INVALID mac'],
+    [{ netns, aliases: ['Not_A_Name'] }, 'INVALID aliases[0]'],
     [{ netns: 'web' }, 'INVALID netns'],
     [{ netns: '/run/\0' }, 'INVALID netns'],
     [{ netns, ifname: '' }, 'INVALID ifname'],

@@ -1,0 +1,157 @@
+/**
+ * What container runtimes ask for through the CNI plugin (CNI specification 1.1): the plugin is started anew for every
+ * call and only carries words; what is done is done here, whole or not at all, whatever becomes of the plugin.
+ *
+ * A container's interface belongs to a pod: the one that Kubernetes or the runtime names, else `cni/CONTAINERID`.
+ */
+import type {
+  CniAddAnswer,
+  CniAddRequest,
+  CniAttachment,
+  CniCheckRequest,
+  CniGcRequest,
+  CniReleasedAnswer,
+  CniStatusAnswer,
+} from './api/cni-types.js';
+import type { AttachRequest } from './api/types.js';
+import type { Attacher } from './attacher.js';
+import { checkInterface } from './cni-check.js';
+import { PodwireError, unsupported } from './errors.js';
+import { resourceName } from './model/kinds.js';
+import { DEFAULT_NETWORK } from './model/network.js';
+import type { Networks } from './networks.js';
+import type { Pods } from './pods.js';
+import type { AttachmentRecord, ContainerReference } from './records.js';
+
+/** Where containers are filed that come without a pod. */
+const CNI_NAMESPACE = 'cni';
+
+export interface CniParts {
+  readonly pods: Pods;
+  readonly networks: Networks;
+  readonly attacher: Attacher;
+  /** @throws PodwireError while addresses of the network cannot be given out */
+  readonly checkHeld: (network: string) => void;
+}
+
+export class Cni {
+  constructor(private readonly parts: CniParts) {}
+
+  /** @throws PodwireError ALREADY_ATTACHED where the pod is another container's, and what an attach throws */
+  async add(request: CniAddRequest): Promise<CniAddAnswer> {
+    const { namespace, name } = podOf(request);
+    refuseBandwidth(request);
+    const container = referenceOf(request);
+    await this.parts.pods.attach(namespace, name, attachRequest(request), container);
+    const found = await this.parts.pods.ofContainer(container, request.ifname);
+    if (!found)
+      throw new PodwireError('NETNS_NOT_FOUND', `${request.netns} went while it was being attached`);
+    return { namespace, name, ...this.describe(found.attachment) };
+  }
+
+  /** What is not there is gone already (CNI 1.1, section 4, DEL). */
+  async del(request: CniAttachment): Promise<CniReleasedAnswer> {
+    const { id, config } = referenceOf(request);
+    return this.release(
+      (container, { ifname }) =>
+        container.id === id && container.config === config && ifname === request.ifname,
+      'CNI DEL',
+    );
+  }
+
+  /** @throws PodwireError NOT_FOUND, CNI_CHECK_FAILED */
+  async check(request: CniCheckRequest): Promise<CniStatusAnswer> {
+    const found = await this.parts.pods.ofContainer(referenceOf(request), request.ifname);
+    const { containerId, ifname } = request;
+    if (!found)
+      throw new PodwireError('NOT_FOUND', `container ${containerId} has no interface ${ifname} here`);
+    const { attachment } = found;
+    const { attacher } = this.parts;
+    checkInterface(request, attachment, attacher.prefixedIps(attachment), attacher.isUp(attachment));
+    return { ready: true };
+  }
+
+  /** Takes away what the runtime does not list of this configuration (CNI 1.1, section 4, GC). */
+  async gc({ config, valid }: CniGcRequest): Promise<CniReleasedAnswer> {
+    const kept = new Set(valid.map(({ containerId, ifname }) => `${containerId} ${ifname}`));
+    return this.release(
+      (container, { ifname }) => container.config === config && !kept.has(`${container.id} ${ifname}`),
+      'CNI GC',
+    );
+  }
+
+  /** Whether an ADD would succeed. @throws PodwireError saying why it would not */
+  status(network = DEFAULT_NETWORK): CniStatusAnswer {
+    const { pool, layout } = this.parts.networks.get(network);
+    this.parts.checkHeld(network);
+    if (layout.length > 0) pool.checkRoom();
+    return { ready: true };
+  }
+
+  private async release(
+    isOut: (container: ContainerReference, attachment: AttachmentRecord) => boolean,
+    reason: string,
+  ): Promise<CniReleasedAnswer> {
+    const released = await this.parts.pods.releaseContainers(isOut, reason);
+    return {
+      released: released.flatMap(({ attachment: { container, ifname, ips } }) =>
+        container ? [{ containerId: container.id, config: container.config, ifname, ips: [...ips] }] : [],
+      ),
+    };
+  }
+
+  private describe(attachment: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name'> {
+    const { network, ifname, mac, mtu, netns } = attachment;
+    const { attacher } = this.parts;
+    const gateways = attacher.gatewaysOf(attachment);
+    const ofFamily = (address: string): string | undefined =>
+      gateways.find((gateway) => isIpv6(gateway) === isIpv6(address));
+    return {
+      network,
+      ifname,
+      mac,
+      mtu,
+      netns,
+      ips: attacher.prefixedIps(attachment).map((address) => {
+        const gateway = ofFamily(address);
+        return { address, ...(gateway !== undefined && { gateway }) };
+      }),
+      routes: gateways.map((gw) => ({ dst: isIpv6(gw) ? '::/0' : '0.0.0.0/0', gw })),
+    };
+  }
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(':');
+}
+
+function referenceOf({ containerId, config }: CniAttachment): ContainerReference {
+  return { id: containerId, config };
+}
+
+/** A container's identifier may have letters that a pod's name has not. */
+function podOf({ pod, containerId }: CniAddRequest): { namespace: string; name: string } {
+  if (pod) return pod;
+  const name = containerId
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replace(/[.-]+$/, '');
+  return { namespace: CNI_NAMESPACE, name: resourceName(name) };
+}
+
+function attachRequest({ netns, ifname, network, ips, mac, aliases }: CniAddRequest): AttachRequest {
+  return {
+    netns,
+    ifname,
+    network: network ?? DEFAULT_NETWORK,
+    ...(ips && { ips }),
+    ...(mac !== undefined && { mac }),
+    ...(aliases && { aliases }),
+  };
+}
+
+/** The limits are in force with the port or not at all: unlimited traffic is not what was asked for. */
+function refuseBandwidth({ bandwidth = {} }: CniAddRequest): void {
+  const field = Object.entries(bandwidth).find(([, bits]) => bits > 0)?.[0];
+  if (field !== undefined) throw unsupported(`bandwidth.${field}`, 'this version of podwire limits no rates');
+}

@@ -1,0 +1,56 @@
+/**
+ * A pod's interfaces among one another: which of them a request means, and how the next one is called.
+ */
+import type { AttachRequest } from './api/types.js';
+import { PodwireError } from './errors.js';
+import { DEFAULT_IFNAME } from './model/attach.js';
+import type { AttachmentRecord, ContainerReference } from './records.js';
+
+/**
+ * The one that the request names by its interface, else by its network, else the first, since attaching again is no
+ * error; undefined where it asks for one more.
+ */
+export function chosenBy(
+  { ifname, network }: Partial<AttachRequest>,
+  made: readonly AttachmentRecord[],
+): AttachmentRecord | undefined {
+  if (ifname !== undefined) return made.find((attachment) => attachment.ifname === ifname);
+  if (network !== undefined) return made.find((attachment) => attachment.network === network);
+  return made[0];
+}
+
+/** Asking again for what is there is no error; asking for something else is. @throws PodwireError ALREADY_ATTACHED */
+export function refuseOther(
+  key: string,
+  attachment: AttachmentRecord,
+  wish: Partial<AttachRequest>,
+  container?: ContainerReference,
+): void {
+  const { netns, ifname, network, ips, mac } = attachment;
+  const isSame =
+    (wish.netns ?? netns) === netns &&
+    (wish.ifname ?? ifname) === ifname &&
+    (wish.network ?? network) === network &&
+    (wish.mac ?? mac) === mac &&
+    (wish.ips ?? []).every((address) => ips.includes(address));
+  const isOthers = attachment.container?.id !== container?.id && container !== undefined;
+  if (isSame && !isOthers) return;
+  const whose = isOthers && attachment.container ? ` by container ${attachment.container.id}` : '';
+  throw new PodwireError(
+    'ALREADY_ATTACHED',
+    `pod ${key} is attached already${whose}: ${ifname} (${ips.join(', ')}) in ${netns}, network ${network}; detach it first`,
+  );
+}
+
+/** The lowest ethN that it does not have. */
+export function freeIfname(made: readonly AttachmentRecord[]): string {
+  const taken = new Set(made.map(({ ifname }) => ifname));
+  let name = DEFAULT_IFNAME;
+  for (let number = 1; taken.has(name); number++) name = `eth${number}`;
+  return name;
+}
+
+/** The pod's key where that is free, so that a pod with one interface and its port have one name. */
+export function portName(key: string, ifname: string, made: readonly AttachmentRecord[]): string {
+  return made.some(({ port }) => port === key) ? `${key}/${ifname}` : key;
+}
