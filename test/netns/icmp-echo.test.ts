@@ -17,10 +17,10 @@ describe.skipIf(!isRoot || typeof raw === 'string')('IcmpEcho [needs root, raw-s
     async (family) => {
       const { a } = await narrowPath(1400);
       const echo = echoIn(a);
-      const small = await echo.echo(B[family], 100, 1000);
+      const small = await echo.echo(B[family], 100, 10_000);
       expect(small).toBeGreaterThan(1);
-      expect(small).toBeLessThan(1_000_000);
-      expect(await echo.echo(B[family], 1400, 1000)).toBeGreaterThan(1);
+      expect(small).toBeLessThan(10_000_000);
+      expect(await echo.echo(B[family], 1400, 10_000)).toBeGreaterThan(1);
       expect(await echo.echo(B[family], 1401, 300)).toBeUndefined();
       // The kernel has been told 1400 by now. What is asked is the path, not the kernel.
       expect(await echo.echo(B[family], 1500, 300)).toBeUndefined();
@@ -30,8 +30,8 @@ describe.skipIf(!isRoot || typeof raw === 'string')('IcmpEcho [needs root, raw-s
   it('does not send what the interface cannot', async () => {
     const { a } = await narrowPath();
     const begun = performance.now();
-    expect(await echoIn(a).echo(B[4], 1501, 5_000)).toBeUndefined();
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(await echoIn(a).echo(B[4], 1501, 50_000)).toBeUndefined();
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('waits for several answers at once, each its own', async () => {

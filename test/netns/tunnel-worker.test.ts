@@ -18,7 +18,7 @@ import { withNamespace } from '../../src/linux/netns.js';
 import { openTap, setHardwareAddress } from '../../src/linux/tun.js';
 import { closeTunnelSockets, openTunnelSockets } from '../../src/linux/udp-socket.js';
 import { isBuilt } from '../support/netns-dataplane.js';
-import { processorShare } from '../support/netns-process.js';
+import { restingShare } from '../support/netns-process.js';
 import { runIn, transfer } from '../support/netns-programs.js';
 import { FAR, type Family, NEAR, run, VethPair } from '../support/netns-udp.js';
 import { WORKERS } from '../support/netns-workers.js';
@@ -175,7 +175,7 @@ describe.skipIf(!isRoot || !isBuilt)('the tunnel between two data planes', () =>
       expect(bytes).toBeGreaterThan(16 << 20);
       expect(bytes / counters.port(TUNNEL, 'txPackets')).toBeGreaterThan(2000);
     }
-    expect(await processorShare(process.pid, 1000)).toBeLessThan(0.1);
+    expect(await restingShare(process.pid, 1000, 0.1)).toBeLessThan(0.1);
     for (const side of SIDES) {
       const { slots, free, inFlight, held } = await planes[side]!.usage();
       expect(free + inFlight + held).toBe(slots);

@@ -202,7 +202,8 @@ describe.skipIf(!isRoot || missing !== undefined)('the tunnel on the wire', () =
       const remote = family === 4 ? '10.98.0.77' : 'fd98::77';
       const begun = performance.now();
       session.send(numberedSeries(200, 1000).map((bytes) => session.slotWith(bytes, { remote })));
-      expect(performance.now() - begun).toBeLessThan(500);
+      // The kernel gives the address up after three seconds: to wait for that would be to wait.
+      expect(performance.now() - begun).toBeLessThan(2500);
       const { sent, dropped } = session.counts();
       expect([sent + dropped, session.drops('tx-queue-full')]).toEqual([200, dropped]);
       expect(sent).toBeGreaterThan(5);

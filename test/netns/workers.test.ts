@@ -36,8 +36,18 @@ if (missing) console.log(`skipped: several workers need ${missing}`);
 const PODS = ['a', 'b', 'c', 'd'] as const;
 const SERIES: Series = { count: 2000, flows: 2 };
 
-/** Of a flood of echo requests: those on their way when it ends are not answered. */
-const ALL_BUT_THE_LAST = / [1-9]\d* received, .*\b0(\.0\d*)?% packet loss/;
+/**
+ * Of a flood of echo requests those on their way when it ends are not answered: on a busy machine, where an answer takes
+ * 100 ms, some dozens.
+ */
+const ON_THEIR_WAY = 50;
+
+/** How many echo requests were sent and not answered, by ping's own count. */
+function unanswered(text: string): number {
+  const [, sent, received] = / ?(\d+) packets transmitted, (\d+) received/.exec(text) ?? [];
+  expect(Number(received), text).toBeGreaterThan(0);
+  return Number(sent) - Number(received);
+}
 
 /** Every flow arrived, and none of its datagrams after a later one. How many came is for people to read. */
 function expectOrder(arrivals: Record<string, Arrival>, senders: number, { count, flows }: Series): void {
@@ -45,7 +55,7 @@ function expectOrder(arrivals: Record<string, Arrival>, senders: number, { count
     const sent = senders * flows * count;
     console.log(`${name}: ${received} of ${sent} datagrams`);
     expect({ name, ...rest }).toEqual({ name, flows: senders * flows, late: 0 });
-    expect(received).toBeGreaterThan(sent / 10);
+    expect(received).toBeGreaterThan(sent / 100);
   }
 }
 
@@ -61,7 +71,7 @@ async function leastOf(count: () => number): Promise<number> {
 
 async function expectRest(bench: DaemonBench): Promise<void> {
   const inFlight = async () => (await bench.call<StatsAnswer>('GET', '/v1/stats')).body.inFlight;
-  expect(await until(async () => (await inFlight()) === 0, 3000)).toBe(true);
+  expect(await until(async () => (await inFlight()) === 0)).toBe(true);
 }
 
 /**
@@ -181,7 +191,7 @@ describe.skipIf(missing).each(CASES)('--io %s, --workers %i', (io, workers) => {
       expect(bench.link('c')).toBeUndefined();
       expect(openTaps(daemon.pid, workers)).toBe(3);
     }
-    for (const { text } of await Promise.all(floods)) expect(text).toMatch(ALL_BUT_THE_LAST);
+    for (const { text } of await Promise.all(floods)) expect(unanswered(text)).toBeLessThan(ON_THEIR_WAY);
     expect(await leastOf(descriptors)).toBe(before);
     await expectRest(bench);
   });

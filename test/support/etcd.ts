@@ -40,8 +40,12 @@ export class TestEtcd {
     private readonly tls: EtcdTlsFiles | undefined,
   ) {}
 
-  /** Started and healthy. */
+  /** Started and healthy. A port that was free may be taken by the time etcd asks for it: then on others. */
   static async start(options: { tls?: EtcdTlsFiles } = {}): Promise<TestEtcd> {
+    return TestEtcd.startOnce(options).catch(() => TestEtcd.startOnce(options));
+  }
+
+  private static async startOnce(options: { tls?: EtcdTlsFiles }): Promise<TestEtcd> {
     const directory = await mkdtemp(join(tmpdir(), 'podwire-etcd-'));
     const [client, peer] = [await freePort(), await freePort()];
     const etcd = new TestEtcd(directory, client, peer, options.tls);

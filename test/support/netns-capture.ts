@@ -61,7 +61,7 @@ const BAD = '0';
 const SNAP = 2048;
 
 /** A capture that has not grown for this long is complete (ms). */
-const SETTLE_MS = 150;
+const SETTLE_MS = 300;
 
 export class Capture {
   private constructor(

@@ -8,21 +8,24 @@
 import { once } from 'node:events';
 import { runIn, spawnIn } from './netns-programs.js';
 
-/** Listens until nothing has come for a while, and prints how many flows and datagrams came, and how many late. */
+/**
+ * Listens until it is told that all has been sent (SIGTERM) and nothing more has come for a while. Prints how many flows
+ * and datagrams came, and how many late.
+ */
 const LISTENER = `
   const last = new Map();
   const result = { flows: 0, received: 0, late: 0 };
   const socket = require('node:dgram').createSocket({ type: 'udp6', recvBufferSize: 4 << 20 });
   const end = () => { result.flows = last.size; console.log(JSON.stringify(result)); process.exit(0); };
-  let timer = setTimeout(end, 12000);
+  let timer;
+  const settle = () => { clearTimeout(timer); timer = setTimeout(end, 700); };
+  process.on('SIGTERM', settle);
   socket.on('message', (octets, { address, port }) => {
     const number = octets.readUInt32BE(0);
     const flow = address + ' ' + port;
     if (number <= (last.get(flow) ?? -1)) result.late++;
     else last.set(flow, number);
-    if ((result.received++ & 255) !== 0) return;
-    clearTimeout(timer);
-    timer = setTimeout(end, 1500);
+    if ((result.received++ & 31) === 0 && timer) settle();
   });
   socket.bind(5002, '::', () => console.error('listening'));`;
 
@@ -76,12 +79,13 @@ export async function exchange(
   const arrivals = await Promise.all(names.map(listen));
   const words = ['-e', SENDER, String(flows), String(count)];
   await Promise.all(names.map((name) => runIn(name, process.execPath, ...words, ...senders[name])));
+  for (const { settle } of arrivals) settle();
   const results = await Promise.all(arrivals.map(({ result }) => result));
   return Object.fromEntries(names.map((name, index) => [name, results[index]]));
 }
 
 /** Resolves when the listener is ready. */
-async function listen(namespace: string): Promise<{ result: Promise<Arrival> }> {
+async function listen(namespace: string): Promise<{ result: Promise<Arrival>; settle: () => void }> {
   const child = spawnIn(namespace, process.execPath, '-e', LISTENER);
   let text = '';
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -89,5 +93,5 @@ async function listen(namespace: string): Promise<{ result: Promise<Arrival> }> 
   });
   const ended = once(child, 'close');
   await once(child.stderr!, 'data');
-  return { result: ended.then(() => JSON.parse(text) as Arrival) };
+  return { result: ended.then(() => JSON.parse(text) as Arrival), settle: () => void child.kill('SIGTERM') };
 }

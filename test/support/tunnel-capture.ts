@@ -36,7 +36,7 @@ const FIELDS = [
 ];
 
 /** A capture that has not grown for this long is complete (ms). */
-const SETTLE_MS = 200;
+const SETTLE_MS = 300;
 
 export class TunnelCapture {
   private constructor(

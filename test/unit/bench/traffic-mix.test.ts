@@ -11,6 +11,7 @@ import { TEMPLATES } from '../../../bench/traffic/templates.js';
 import { frameOf, type Traffic } from '../../../bench/traffic/traffic.js';
 import { PcapWriter } from '../../../src/dataplane/devices/pcap-writer.js';
 import { missingPrograms } from '../../support/netns-programs.js';
+import { processorCost } from '../../support/processor-cost.js';
 
 const ADDRESSES = {
   4: { src: '198.18.0.1', dst: '198.18.255.254' },
@@ -125,9 +126,11 @@ describe('a mix', () => {
   });
 
   it('has a million flows, each of them once, in no order', () => {
-    const start = performance.now();
-    const traffic = makeMix(mixOf({ flows: 1_000_000, packets: 1_000_000, destinations: 1 }));
-    expect(performance.now() - start).toBeLessThan(3000);
+    let traffic = makeMix(mixOf());
+    const cost = processorCost(() => {
+      traffic = makeMix(mixOf({ flows: 1_000_000, packets: 1_000_000, destinations: 1 }));
+    }, 1);
+    expect(cost).toBeLessThan(3000);
     const view = new DataView(traffic.bytes.buffer);
     const seen = new Uint8Array(36 * EPHEMERAL_PORTS.count);
     let ascending = 0;

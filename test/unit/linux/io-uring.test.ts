@@ -109,18 +109,18 @@ describe.skipIf(!probe.available)('IoUring', () => {
   it('is woken, while blocked, by a signal of another thread', async () => {
     ring.setFile(0, events[0]!);
     readCounter(0, 0, 1);
+    const start = performance.now();
     const worker = new Worker(
       `const { workerData } = require('node:worker_threads');
        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
        require('node:fs').writeSync(workerData, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));`,
       { eval: true, workerData: events[0] },
     );
-    const start = performance.now();
-    expect(ring.submitWithTimeout(1, 5000)).toBe(1);
+    expect(ring.submitWithTimeout(1, 15_000)).toBe(1);
     const waited = performance.now() - start;
     expect(take()).toEqual([[1, 8]]);
     expect(waited).toBeGreaterThan(45);
-    expect(waited).toBeLessThan(4500);
+    expect(waited).toBeLessThan(14_500);
     await worker.terminate();
   });
 
@@ -129,7 +129,7 @@ describe.skipIf(!probe.available)('IoUring', () => {
     expect(ring.submitWithTimeout(1, 20.5)).toBe(-ETIME);
     const waited = performance.now() - start;
     expect(waited).toBeGreaterThanOrEqual(20.4);
-    expect(waited).toBeLessThan(500);
+    expect(waited).toBeLessThan(5000);
     expect(ring.submitWithTimeout(0, 1000)).toBe(0);
   });
 

@@ -19,7 +19,7 @@ const missing = missingForCertificates();
 if (missing) console.log(`skipped: certificates are made by ${missing}`);
 
 /** Connections that the server does not end, the test does after so long. */
-const GIVE_UP_MS = 20_000;
+const GIVE_UP_MS = 40_000;
 
 const routes: Route[] = ['/healthz', '/v1/thing'].map((path) => ({
   method: 'GET',
@@ -84,7 +84,7 @@ describe.skipIf(missing)('API over TLS', () => {
     for (const files of [expired, foreign, early]) {
       expect(await ask(url, { ...files, ca: ca.ca })).toBe('ECONNRESET');
     }
-    await expect.poll(() => bench.logged.length, { timeout: 5000 }).toBe(3);
+    await expect.poll(() => bench.logged.length, { timeout: 15_000 }).toBe(3);
     expect(bench.logged.map(({ msg, error }) => `${msg}: ${error}`)).toEqual([
       'TLS client refused: CERT_HAS_EXPIRED',
       expect.stringMatching(/^TLS client refused: (UNABLE_TO|SELF_SIGNED)/),
@@ -118,7 +118,7 @@ describe.skipIf(missing)('API over TLS', () => {
     expect(at12.status).toBe(200);
   });
 
-  it('waits ten seconds for a handshake, and passes nothing on before it', { timeout: 30_000 }, async () => {
+  it('waits ten seconds for a handshake, and passes nothing on before it', { timeout: 60_000 }, async () => {
     const store = embedded(bench.path('handshake.mdb'));
     const url = await serve(
       { tls: own },
@@ -141,13 +141,13 @@ describe.skipIf(missing)('API over TLS', () => {
       expect(received).toBe('');
       expect(lasted).toBeGreaterThan(5000);
       // The server's clock ticks every four seconds, and later on a busy machine.
-      expect(lasted).toBeLessThan(GIVE_UP_MS - 2000);
+      expect(lasted).toBeLessThan(GIVE_UP_MS - 10_000);
     }
     expect(plain.received).not.toContain('revision');
-    expect(plain.lasted).toBeLessThan(5000);
+    expect(plain.lasted).toBeLessThan(silent.lasted - 2000);
     // Who has shaken hands stays.
     await store.put('a', 1);
-    await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => seen.length, { timeout: 15_000 }).toBe(1);
     expect({ seen, health }).toEqual({ seen: ['a'], health: [] });
     await remote.close();
     await store.close();
@@ -276,7 +276,7 @@ describe.skipIf(missing)('API over TLS', () => {
     const seen: string[] = [];
     await remote.watch({ prefix: '', after: 0, onChange: ({ key }) => seen.push(key) });
     await remote.put('a', 1);
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(['a']);
+    await expect.poll(() => seen, { timeout: 15_000 }).toEqual(['a']);
     await remote.close();
     const stranger = await RemoteStore.open({ url, tls: loadCredentials({ ...foreign, ca: ca.ca }) });
     expect(stranger.health).toMatchObject({

@@ -173,7 +173,7 @@ describe('LateStore', () => {
     expect(late.health).toEqual({ connected: false, reason: 'nobody answers' });
     expect(await refusal(late.get('a'))).toBe('STORE_UNREACHABLE');
     away = false;
-    await expect.poll(() => heard, { timeout: 5000 }).toEqual([true]);
+    await expect.poll(() => heard, { timeout: 15_000 }).toEqual([true]);
     await late.put('a', 1);
     expect((await late.get('a'))?.value).toBe(1);
   });

@@ -18,8 +18,6 @@ describe.skipIf(missing)('over a real etcd', () => {
   const HISTORY = 20;
   storeConformance('etcd', {
     history: HISTORY,
-    // etcd looks for expired leases twice a second.
-    leaseSlack: 2500,
     fresh: async () => {
       tests++;
     },
