@@ -1,6 +1,7 @@
 /**
  * `podwire daemon`: runs the switch in this process until a signal. Prints nothing of its own: what happens
- * is in the log on standard error. SIGINT and SIGTERM stop it cleanly, pods keep their interfaces; a second
+ * is in the log on standard error. A service manager that has set NOTIFY_SOCKET is told when it is ready, and when it
+ * stops. SIGINT and SIGTERM stop it cleanly, pods keep their interfaces; a second
  * signal ends it at once.
  */
 import { Command } from 'commander';
@@ -52,11 +53,29 @@ function camelCase(name: string): string {
 async function runDaemon(options: DaemonOptions): Promise<void> {
   const signal = firstSignal();
   const { startDaemon } = await import('../../control/daemon.js');
+  const tell = await serviceManager();
   const daemon = await startDaemon(options);
+  tell('READY', `${options.name} forwards`);
   const failed = await Promise.race([signal, daemon.failed]);
+  tell('STOPPING', 'interfaces of pods stay');
   await daemon.stop();
   if (failed !== undefined) process.stderr.write(`${errorLine(failed)}\n`);
   process.exit(failed === undefined ? ExitStatus.DONE : ExitStatus.FAILED);
+}
+
+/** The environment variable goes, since it is not meant for the programs that the daemon starts. */
+async function serviceManager(): Promise<(state: 'READY' | 'STOPPING', status: string) => void> {
+  const { NOTIFY_SOCKET: socket } = process.env;
+  if (!socket) return () => undefined;
+  delete process.env.NOTIFY_SOCKET;
+  const { notifyService, ServiceState } = await import('../../linux/service-notify.js');
+  return (state, status) => {
+    try {
+      notifyService(ServiceState[state], status, socket);
+    } catch (error) {
+      process.stderr.write(`${errorLine(error)}\n`);
+    }
+  };
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second one ends the process, for a stop that hangs. */
