@@ -43,6 +43,12 @@ export interface DomainSpec {
   readonly learning: boolean;
   /** VXLAN network identifier (24 bits) that carries this domain between nodes. */
   readonly vni?: number;
+  /**
+   * The port of the domain that leads out to a network of other people's: what nobody here has leaves there and nowhere
+   * else, and what comes from there for nobody here is dropped (elements/forward.ts, uplink-guard.ts). Its `mac`,
+   * `addresses` and `guard` say nothing.
+   */
+  readonly uplink?: number;
   /** Peers with members of this domain: broadcast and multicast are replicated to them. */
   readonly peers?: readonly number[];
 }

@@ -114,7 +114,7 @@ export class TableCompiler {
     }));
     return {
       generation: snapshot.generation,
-      ports: buildPortTable(snapshot.ports),
+      ports: buildPortTable(snapshot.ports, uplinksOf(snapshot)),
       domains: buildDomainTable(snapshot.domains, snapshot.ports),
       nextHops,
       fdb: StaticFdb.build([...portsInDomains(snapshot), ...macsBehindPeers(snapshot)]).data,
@@ -150,10 +150,20 @@ function columnsOf(snapshot: Snapshot): { v4: RouteColumns; v6: RouteColumns; ne
   return { v4, v6, nextHops: hops.build() };
 }
 
-function portsInDomains(snapshot: Snapshot): { domain: number; hi: number; lo: number; port: number }[] {
+function uplinksOf({ domains }: Snapshot): Set<number> {
+  return new Set(domains.flatMap(({ uplink }) => uplink ?? []));
+}
+
+/** Ports with an address of their own in a domain: an uplink has none, whatever its interface has. */
+function membersOf(snapshot: Snapshot): { domain: number; id: number; mac: string }[] {
+  const uplinks = uplinksOf(snapshot);
   return snapshot.ports.flatMap(({ id, mac, attachment }) =>
-    attachment.kind === 'domain' ? [{ domain: attachment.domain, port: id, ...parseMac(mac) }] : [],
+    attachment.kind === 'domain' && !uplinks.has(id) ? [{ domain: attachment.domain, id, mac }] : [],
   );
+}
+
+function portsInDomains(snapshot: Snapshot): { domain: number; hi: number; lo: number; port: number }[] {
+  return membersOf(snapshot).map(({ domain, id, mac }) => ({ domain, port: id, ...parseMac(mac) }));
 }
 
 /** Each MAC once, whatever the number of its addresses. */
@@ -175,11 +185,12 @@ function egressOf(neighbour: NeighbourSpec): number {
 
 /** What the snapshot lists, and what follows from it: link-local addresses and the switch's own. */
 function allNeighbours(snapshot: Snapshot): NeighbourSpec[] {
-  const ports = snapshot.ports.flatMap(({ id, mac, attachment }) =>
-    attachment.kind === 'domain'
-      ? [{ domain: attachment.domain, address: linkLocalText(mac), mac, port: id }]
-      : [],
-  );
+  const ports = membersOf(snapshot).map(({ domain, id, mac }) => ({
+    domain,
+    address: linkLocalText(mac),
+    mac,
+    port: id,
+  }));
   const gateways = snapshot.domains
     .filter((domain) => domain.gateways.length > 0)
     .flatMap(({ id, gatewayMac, gateways }) =>

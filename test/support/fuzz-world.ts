@@ -5,6 +5,7 @@
  *     domain 1   ports 1 2 3   guarded; all offloads, all, none
  *     domain 2   ports 4 5     4 guarded, MTU 1280; 5 unguarded, all offloads, default route: learning
  *     domain 3   ports 8 9     no address of the switch; 8 guarded, 9 unguarded; learning; VNI 77 to both peers
+ *     domain 5   ports 11 12   guarded, and 13, the uplink; no address of the switch
  *     pair       ports 6 7     6 guarded, 7 not
  *     tunnel     port 10       VNI 1 in domain 9; peers 1, over IPv4, and 2, over IPv6
  */
@@ -18,7 +19,7 @@ import type {
 } from '../../src/dataplane/snapshot.js';
 import { ALL_OFFLOADS } from './engine-harness.js';
 
-export const FUZZ_PORTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
+export const FUZZ_PORTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] as const;
 
 /** The tunnel's port, the networks in it, and where peers 1 and 2 are. */
 export const FUZZ_TUNNEL = 10;
@@ -32,13 +33,15 @@ export const FUZZ_OFFLOADS: Readonly<Record<number, number>> = {
   5: ALL_OFFLOADS,
   7: ALL_OFFLOADS,
   8: ALL_OFFLOADS,
+  11: ALL_OFFLOADS,
+  13: ALL_OFFLOADS,
 };
 
 function port(id: number, domain: number, more: Partial<PortSpec> = {}): PortSpec {
   return {
     id,
     name: `pod${id}`,
-    mac: `02:00:00:00:00:0${id}`,
+    mac: `02:00:00:00:00:${id.toString(16).padStart(2, '0')}`,
     addresses: [`10.${domain}.0.${10 + id}`, `fd00:${domain}::${10 + id}`],
     attachment: { kind: 'domain', domain },
     routeTable: 0,
@@ -66,6 +69,9 @@ const MEMBERS: readonly PortSpec[] = [
   port(5, 2, { guard: false }),
   port(8, 3, { mtu: 9000 }),
   port(9, 3, { guard: false, mtu: 1400 }),
+  port(11, 5),
+  port(12, 5, { mtu: 1400 }),
+  port(13, 5, { addresses: [], guard: false }),
 ];
 
 const PAIR: readonly PortSpec[] = [
@@ -103,7 +109,7 @@ function behindPeers(): NeighbourSpec[] {
 }
 
 /**
- * `isLarge` false: the same without domain 3 and peer 2, and with port 3 in domain 2: what a changed intent leads to.
+ * `isLarge` false: the same without domains 3 and 5 and peer 2, and with port 3 in domain 2: what a changed intent leads to.
  */
 export function fuzzSnapshot(isLarge: boolean): Snapshot {
   const peers = isLarge ? [peer(1, 1450), peer(2, 1400)] : [peer(1, 1300)];
@@ -120,7 +126,12 @@ export function fuzzSnapshot(isLarge: boolean): Snapshot {
       domain(1, true, false),
       domain(2, true, true),
       { ...domain(9, true, false), vni: 1 },
-      ...(isLarge ? [{ ...domain(3, false, true), vni: 77, peers: [1, 2] }] : []),
+      ...(isLarge
+        ? [
+            { ...domain(3, false, true), vni: 77, peers: [1, 2] },
+            { ...domain(5, false, false), uplink: 13 },
+          ]
+        : []),
     ],
     tunnel: { port: FUZZ_TUNNEL, domain: 9 },
     peers,

@@ -14,6 +14,7 @@ import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { PACKET } from '../pool.js';
+import { GUARD } from '../tables/port-table.js';
 
 export class ArpResponder implements Element {
   readonly name = 'arp-responder';
@@ -69,7 +70,7 @@ export class ArpResponder implements Element {
     const { pool, tables, learned, now } = this.context;
     const port = pool.port[slot];
     const sender = arp.senderIp(pool.view, l3) | 0;
-    if (tables.ports.guard[port] === 1 || sender === 0) return;
+    if (tables.ports.guard[port] !== GUARD.ANYBODY || sender === 0) return;
     if (tables.neighbours.lookup4(domain, sender) >= 0) return;
     const hi = arp.senderMacHi(pool.view, l3);
     // RFC 1812 section 3.3.2: no host has a group address.

@@ -14,6 +14,7 @@ import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { isDiscovery } from '../neighbour-discovery.js';
 import { KIND } from '../pool.js';
+import { GUARD } from '../tables/port-table.js';
 import { isLinkProtocol } from './guard-rules.js';
 
 export interface ClassifyOutputs {
@@ -68,12 +69,15 @@ export class Classify implements Element {
     else outputs.forward.push(slot);
   }
 
-  /** Guarded ports have addresses that the snapshot knows; only the others can teach anything. */
+  /**
+   * Guarded ports have addresses that the snapshot knows; only the others can teach anything. Who is behind an uplink
+   * need not be known: everything that nobody here has leads there.
+   */
   private learn(slot: number, domain: number): void {
     const { context } = this;
     const { pool, tables, learned } = context;
     const port = pool.port[slot];
-    if (tables.ports.guard[port] === 1) return;
+    if (tables.ports.guard[port] !== GUARD.ANYBODY) return;
     const at = pool.at[slot];
     const hi = ethernet.srcHi(pool.view, at);
     const lo = ethernet.srcLo(pool.view, at) | 0;

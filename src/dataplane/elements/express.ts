@@ -2,8 +2,8 @@
  * Express: the common packet in few passes, while its headers are in registers.
  *
  * What it takes: untagged IPv4 from a guarded port, under the port's own addresses, without options and not
- * fragmented, TCP or UDP; to a port that the snapshot knows, bridged or routed, or routed to a peer; where it fits. To those it
- * does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
+ * fragmented, TCP or UDP; to a port that the snapshot knows or the domain's uplink, bridged or routed, or routed to a
+ * peer; where it fits. To those it does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
  * flooded, fragmented or clamped, or calls for an ICMP error, is left as it came and goes the long way, and so does all that
  * came behind it from its port, so that order is kept. test/fuzz/express.test.ts compares both ways.
  *
@@ -27,7 +27,7 @@ import type { Context, Element } from '../element.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
 import { KIND } from '../pool.js';
 import { NEXT_HOP } from '../tables/next-hops.js';
-import { NONE, ownsIpv4 } from '../tables/port-table.js';
+import { GUARD, NONE, ownsIpv4 } from '../tables/port-table.js';
 import { SWITCH_PORT } from '../tables.js';
 import type { Encapsulate } from './encapsulate.js';
 import { isLinkProtocol } from './guard-rules.js';
@@ -51,6 +51,8 @@ export class Express implements Element {
   /** NONE where the domain has no router. */
   private gatewayHi = 0;
   private gatewayLo = 0;
+  /** Where unknown destinations of the domain lead; NONE: they go the long way. */
+  private uplink: number = NONE;
   private hasRouted = false;
 
   /** By place in the batch: whether the router has it, its next hop, its destination. */
@@ -102,7 +104,7 @@ export class Express implements Element {
     const { ports, domains } = this.context.tables;
     this.port = port;
     this.hasRouted = false;
-    if (ports.open[port] !== 1 || ports.guard[port] !== 1) return false;
+    if (ports.open[port] !== 1 || ports.guard[port] !== GUARD.OWN) return false;
     if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
     const domain = ports.domain[port];
     const pair = ports.v4Start[port] * 2;
@@ -114,6 +116,7 @@ export class Express implements Element {
     this.mask = ports.v4[pair + 1] | 0;
     this.gatewayHi = domains.routed[domain] === 1 ? domains.gatewayHi[domain] : NONE;
     this.gatewayLo = domains.gatewayLo[domain] | 0;
+    this.uplink = domains.learning[domain] === 1 ? NONE : domains.uplink[domain];
     return true;
   }
 
@@ -183,12 +186,20 @@ export class Express implements Element {
     const hi = ethernet.dstHi(pool.view, at);
     const lo = ethernet.dstLo(pool.view, at) | 0;
     if (ethernet.isMulticastHi(hi) || isLinkProtocol(hi, lo)) return false;
-    const egress = tables.fdb.lookup(this.domain, hi, lo);
+    const known = tables.fdb.lookup(this.domain, hi, lo);
+    const egress = known < 0 ? this.wayOut(hi, lo) : known;
     if (egress < 0 || egress >= PEER_EGRESS || egress === this.port) return false;
     if (segmentLength(pool, slot) > tables.ports.mtu[egress]) return false;
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
     return true;
+  }
+
+  /** Where a MAC address leads that nobody here has. That of a switch without a router is the long way's to drop. */
+  private wayOut(hi: number, lo: number): number {
+    const { gatewayHi, gatewayLo } = this.context.tables.domains;
+    const isSwitch = hi === gatewayHi[this.domain] && lo === (gatewayLo[this.domain] | 0);
+    return isSwitch ? NONE : this.uplink;
   }
 
   private toPeer(slot: number, peer: number): boolean {

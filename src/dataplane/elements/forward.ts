@@ -6,7 +6,10 @@
  * is dropped. What came out of the tunnel never goes back into it: each node sends to each other itself. VLAN tags
  * pass through; learned addresses are kept for each VLAN apart, a port's own MAC counts in all of them.
  *
- * Outputs: `known` with `egress` set; `peer` likewise, with the peer in `info`; `flood`. Drops: same-port, too-big.
+ * A domain with an uplink knows who is on its own side: from there all else leaves through the uplink, instead of being
+ * flooded, and what comes from the uplink for nobody here is dropped, since its interface hears everything.
+ *
+ * Outputs: `known` with `egress` set; `peer` likewise, with the peer in `info`; `flood`. Drops: same-port, too-big, not-for-us.
  */
 import * as ethernet from '../../wire/ethernet.js';
 import type { Batch } from '../batch.js';
@@ -15,7 +18,12 @@ import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { segmentLength } from '../offload.js';
 import type { PacketPool } from '../pool.js';
+import { NO_UPLINK } from '../tables/domain-table.js';
 import { egressMtu, tunnelLength } from './egress-mtu.js';
+
+/** What `lookup` answers beside egress numbers. */
+const FLOOD = -1;
+const NOBODY = -2;
 
 export class Forward implements Element {
   readonly name = 'forward';
@@ -32,8 +40,10 @@ export class Forward implements Element {
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
       const egress = this.lookup(slot);
-      if (egress < 0) {
+      if (egress === FLOOD) {
         outputs.flood.push(slot);
+      } else if (egress === NOBODY) {
+        context.drop(slot, DROP['not-for-us']);
       } else if (
         egress === pool.port[slot] ||
         (egress >= PEER_EGRESS && pool.port[slot] === tables.tunnel.port)
@@ -53,16 +63,23 @@ export class Forward implements Element {
     }
   }
 
+  /** An egress number, FLOOD or NOBODY. */
   private lookup(slot: number): number {
     const { pool, tables, learned, now } = this.context;
     const at = pool.at[slot];
     const hi = ethernet.dstHi(pool.view, at);
-    if (ethernet.isMulticastHi(hi)) return -1;
+    if (ethernet.isMulticastHi(hi)) return FLOOD;
     const lo = ethernet.dstLo(pool.view, at) | 0;
     const domain = pool.domain[slot];
-    const port = tables.fdb.lookup(domain, hi, lo);
-    if (port >= 0 || tables.domains.learning[domain] === 0) return port;
-    return learned.lookupMac(domain, pool.vlan[slot] & 0xfff, hi, lo, now);
+    const known = tables.fdb.lookup(domain, hi, lo);
+    if (known >= 0) return known;
+    const { learning, uplink } = tables.domains;
+    const heard =
+      learning[domain] === 0 ? -1 : learned.lookupMac(domain, pool.vlan[slot] & 0xfff, hi, lo, now);
+    if (heard >= 0) return heard;
+    const out = uplink[domain];
+    if (out === NO_UPLINK) return FLOOD;
+    return out === pool.port[slot] ? NOBODY : out;
   }
 }
 

@@ -5,7 +5,8 @@
  * The solicitation becomes the advertisement in place and leaves through the port that it came from. A
  * solicitation from `::` asks whether an address is taken (RFC 4862 section 5.4.3): its answer goes to all
  * nodes, and there is none for an address of the asker's own port. Unknown targets and advertisements go on
- * at layer 2. Router solicitations end here: addresses and routes are configured, not advertised.
+ * at layer 2. Router solicitations end here: addresses and routes are configured, not advertised. Only where the
+ * domain has an uplink there may be routers, behind it, and they go on.
  * Learns sender addresses of unguarded ports where the domain asks for it.
  *
  * Outputs: `answer` with `egress` set, `forward`. Drops: malformed-nd, l4-checksum, ignored.
@@ -21,6 +22,8 @@ import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { checkDiscovery } from '../neighbour-discovery.js';
 import { PACKET } from '../pool.js';
+import { NO_UPLINK } from '../tables/domain-table.js';
+import { GUARD } from '../tables/port-table.js';
 import { SWITCH_PORT } from '../tables.js';
 
 /** ff02::1, all nodes of the link: its first word, signed, its last, and its MAC 33:33:00:00:00:01. */
@@ -64,7 +67,7 @@ export class NdResponder implements Element {
     const l4 = pool.l4[slot];
     const type = icmpv6.type(pool.view, l4);
     if (tables.domains.learning[domain] === 1) this.learn(slot, type);
-    if (type === icmpv6.TYPE.ROUTER_SOLICITATION) {
+    if (type === icmpv6.TYPE.ROUTER_SOLICITATION && tables.domains.uplink[domain] === NO_UPLINK) {
       context.drop(slot, DROP.ignored);
       return;
     }
@@ -142,7 +145,7 @@ export class NdResponder implements Element {
   private learn(slot: number, type: number): void {
     const { pool, tables, learned, now } = this.context;
     const port = pool.port[slot];
-    if (tables.ports.guard[port] === 1) return;
+    if (tables.ports.guard[port] !== GUARD.ANYBODY) return;
     const { view } = pool;
     const l3 = pool.l3[slot];
     const l4 = pool.l4[slot];

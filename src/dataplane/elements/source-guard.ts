@@ -4,7 +4,7 @@
  * For guarded ports: the source MAC is the port's; an IPv4 or IPv6 source is one of the port's addresses (or
  * `0.0.0.0` / `::` where DHCP and duplicate address detection need it); ARP and neighbour discovery claim
  * nothing that is another's, and nobody but the switch advertises routers or redirects (RFC 6105).
- * Holds for tagged packets as for untagged ones.
+ * Holds for tagged packets as for untagged ones. At a domain's uplink the opposite holds (uplink-guard.ts).
  *
  * Output `ok`. Drops: spoofed-mac, spoofed-ipv4, spoofed-ipv6, spoofed-arp, spoofed-nd, malformed-nd.
  */
@@ -17,7 +17,7 @@ import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { KIND, type PacketPool } from '../pool.js';
-import { ownsIpv4, ownsIpv6, type PortTableData } from '../tables/port-table.js';
+import { GUARD, ownsIpv4, ownsIpv6, type PortTableData } from '../tables/port-table.js';
 import {
   checkRole,
   claimsTarget,
@@ -27,6 +27,7 @@ import {
   namesOwnMac,
   SOURCE_6,
 } from './guard-rules.js';
+import { guardUplink } from './uplink-guard.js';
 
 const ALLOWED = -1;
 
@@ -46,7 +47,13 @@ export class SourceGuard implements Element {
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
       const port = pool.port[slot];
-      const verdict = ports.guard[port] === 1 ? guard(pool, ports, slot, port) : ALLOWED;
+      const kind = ports.guard[port];
+      const verdict =
+        kind === GUARD.OWN
+          ? guard(pool, ports, slot, port)
+          : kind === GUARD.UPLINK
+            ? guardUplink(pool, tables, slot)
+            : ALLOWED;
       if (verdict === ALLOWED) this.ok.push(slot);
       else context.drop(slot, verdict);
     }

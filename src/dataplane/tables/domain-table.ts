@@ -21,6 +21,8 @@ export interface DomainTableData {
   readonly memberStart: Uint32Array;
   readonly memberCount: Uint32Array;
   readonly members: Uint16Array;
+  /** The port that leads out, or NO_UPLINK. */
+  readonly uplink: Int32Array;
   /** VXLAN network identifier, or NO_VNI. */
   readonly vni: Int32Array;
   /** Peers that broadcast of the domain is replicated to: a run of `peers`. */
@@ -31,6 +33,8 @@ export interface DomainTableData {
 
 /** The domain does not leave this node. */
 export const NO_VNI = -1;
+
+export const NO_UPLINK = -1;
 
 export function buildDomainTable(
   domains: readonly DomainSpec[],
@@ -47,6 +51,7 @@ export function buildDomainTable(
     linkLocal: new Uint32Array(size * 4),
     memberStart: new Uint32Array(size),
     memberCount: new Uint32Array(size),
+    uplink: new Int32Array(size).fill(NO_UPLINK),
     vni: new Int32Array(size).fill(NO_VNI),
     peerStart: new Uint32Array(size),
     peerCount: new Uint32Array(size),
@@ -67,6 +72,7 @@ export function buildDomainTable(
     table.memberStart[id] = members.length;
     members.push(...membersOf(id, ports));
     table.memberCount[id] = members.length - table.memberStart[id];
+    table.uplink[id] = domain.uplink ?? NO_UPLINK;
     table.vni[id] = domain.vni ?? NO_VNI;
     table.peerStart[id] = peers.length;
     table.peerCount[id] = domain.peers?.length ?? 0;

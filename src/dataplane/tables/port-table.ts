@@ -11,6 +11,15 @@ import type { PortSpec } from '../snapshot.js';
 /** In `domain` and `peer`: none. */
 export const NONE = -1;
 
+/** Whom a port's packets may come from. */
+export const GUARD = {
+  ANYBODY: 0,
+  /** The port's own addresses. */
+  OWN: 1,
+  /** Anybody but the domain's other ports: it is the domain's uplink. */
+  UPLINK: 2,
+} as const;
+
 export interface PortTableData {
   readonly open: Uint8Array;
   readonly macHi: Uint16Array;
@@ -21,6 +30,7 @@ export interface PortTableData {
   readonly peer: Int32Array;
   readonly routeTable: Uint16Array;
   readonly mtu: Uint32Array;
+  /** One of GUARD. */
   readonly guard: Uint8Array;
   /** Where the port's guard pairs begin, and how many: in units of pairs. */
   readonly v4Start: Uint32Array;
@@ -49,7 +59,11 @@ function ownPrefixes(port: PortSpec): string[] {
   return [...own, linkLocal, ...(port.allowed ?? [])];
 }
 
-export function buildPortTable(ports: readonly PortSpec[]): PortTableData {
+/** @param uplinks ports that are the uplink of their domain. */
+export function buildPortTable(
+  ports: readonly PortSpec[],
+  uplinks: ReadonlySet<number> = new Set(),
+): PortTableData {
   const size = ports.reduce((most, port) => Math.max(most, port.id + 1), 0);
   const v4: number[] = [];
   const v6: number[] = [];
@@ -77,7 +91,7 @@ export function buildPortTable(ports: readonly PortSpec[]): PortTableData {
     else table.domain[id] = port.attachment.domain;
     table.routeTable[id] = port.routeTable;
     table.mtu[id] = port.mtu;
-    table.guard[id] = port.guard ? 1 : 0;
+    table.guard[id] = uplinks.has(id) ? GUARD.UPLINK : port.guard ? GUARD.OWN : GUARD.ANYBODY;
     table.v4Start[id] = v4.length / 2;
     table.v6Start[id] = v6.length / 8;
     for (const text of ownPrefixes(port)) {
