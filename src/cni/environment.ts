@@ -18,7 +18,7 @@ export interface Container {
   readonly args: string;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 /** linux/net/core/dev.c, dev_valid_name; % would be a pattern. */
