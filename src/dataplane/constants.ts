@@ -46,3 +46,9 @@ export const LEARNED_AGE = 300_000;
 
 /** Learned MAC addresses and learned neighbours kept at most, over all domains. */
 export const LEARNED_CAPACITY = 16_384;
+
+/** Egress of a packet that is to be flooded and waits for its port's rate limit: no port and no peer. */
+export const FLOOD_EGRESS = 0xfffe;
+
+/** Most impairments of one port in one direction; a power of two. */
+export const MAX_IMPAIRMENTS = 16;

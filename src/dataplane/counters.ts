@@ -1,7 +1,7 @@
 /**
  * Counters of an engine, in shared memory: one writer (the worker), any reader.
  *
- * At every moment of rest (no packet in a queue, in flight, or held as a fragment that waits for the others):
+ * At every moment of rest (no packet in a queue, in flight, held as a fragment that waits for the others, or until it may leave):
  *
  *     received + originated + replicated = sent + consumed + joined + dropped
  *

@@ -16,6 +16,7 @@ import { Learned } from './learned.js';
 import { PacketPool } from './pool.js';
 import type { Prober } from './prober.js';
 import { Segmenter } from './segmenter.js';
+import type { LimitsShare, Shaper } from './shaping/shaper.js';
 import { Tables, type TablesData } from './tables.js';
 
 export interface EngineOptions {
@@ -31,6 +32,8 @@ export interface EngineOptions {
   readonly probes?: boolean;
   /** Whether common packets take the short way (elements/express.ts). True without it; false to compare both. */
   readonly express?: boolean;
+  /** What limits of ports share with engines side by side. */
+  readonly limits?: LimitsShare;
 }
 
 export class Engine {
@@ -43,6 +46,7 @@ export class Engine {
   /** Of each element: asked of the elements themselves, which are of many shapes, they cost 300 ns a cycle. */
   private readonly inputs: readonly Batch[];
   private readonly probes: boolean;
+  private readonly shaper: Shaper;
 
   constructor(options: EngineOptions) {
     this.pool = new PacketPool(options.slots);
@@ -51,7 +55,15 @@ export class Engine {
     this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty());
     const segmenter = new Segmenter(this.pool, checksum, this.counters);
     this.egress = new Egress(this.pool, this.counters, segmenter);
-    this.graph = buildGraph(this.context, this.egress, segmenter, options.seed, options.express);
+    this.graph = buildGraph(
+      this.context,
+      this.egress,
+      segmenter,
+      options.seed,
+      options.express,
+      options.limits,
+    );
+    this.shaper = this.graph.shaper;
     this.elements = this.graph.elements;
     this.inputs = this.elements.map(({ input }) => input);
     this.probes = options.probes ?? true;
@@ -73,6 +85,7 @@ export class Engine {
    */
   detach(port: number): void {
     const { learned, now } = this.context;
+    this.shaper.forgetPort(port);
     this.egress.detach(port);
     learned.listen(now);
     learned.forgetPort(port);
@@ -91,13 +104,16 @@ export class Engine {
     for (let port = 0; port < before.length; port++) {
       if (before[port] !== after[port]) context.learned.forgetPort(port);
     }
+    this.shaper.swap(old, context.tables);
     // A prober that has seen no snapshot has nobody to probe.
     if (this.probes) this.prober.swap(old, context.tables);
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */
   cycle(ready: readonly Device[], count: number, now: number): void {
-    this.context.now = now;
+    this.setTime(now);
+    // Through to the queues of the ports, before what has come later.
+    if (this.shaper.release()) this.run();
     let packets = 0;
     for (let i = 0; i < count; i++) {
       const device = ready[i];
@@ -114,20 +130,20 @@ export class Engine {
   }
 
   /**
-   * Frees what has aged, and sends the probes that are due. Answers how long until the next time (ms), or -1 when
+   * Frees what has aged, lets go what has waited, and sends the probes that are due. Answers how long until the next time (ms), or -1 when
    * nothing waits for one.
    */
   sweep(now: number): number {
-    this.context.now = now;
+    this.setTime(now);
     this.context.learned.listen(now);
     const learned = this.context.learned.sweep(now);
     const held = this.graph.reassemble.sweep(now);
     const probe = this.prober.sweep(now);
-    if (this.prober.hasQueued) {
+    if (this.shaper.release() || this.prober.hasQueued) {
       this.run();
       this.egress.flush();
     }
-    return sooner(sooner(learned, held), probe);
+    return sooner(sooner(learned, held), sooner(probe, this.shaper.untilNext()));
   }
 
   /** Finds out which peers answer. */
@@ -137,7 +153,12 @@ export class Engine {
 
   /** Slots that elements hold between cycles. */
   get held(): number {
-    return this.graph.reassemble.held;
+    return this.graph.reassemble.held + this.shaper.held;
+  }
+
+  private setTime(now: number): void {
+    this.context.now = now;
+    this.shaper.setTime();
   }
 
   private receive(device: Device, input: Batch): number {

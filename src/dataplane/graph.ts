@@ -19,6 +19,8 @@
  *                                                                                         ├─► output
  *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
  *
+ *     output, flood ─► shaper, where the sender's port is limited ─► output, flood ─► shaper, where the receiver's is
+ *
  * What is bridged from and to peers passes clamp-mss, too.
  *
  * Elements run in the order of the list, so a batch usually passes in one sweep; what an error or an answer
@@ -52,6 +54,7 @@ import { SourceGuard } from './elements/source-guard.js';
 import { IcmpLimiter } from './icmp-limiter.js';
 import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
+import { type LimitsShare, Shaper } from './shaping/shaper.js';
 import { Bundler } from './tunnel/bundler.js';
 import { Joiner } from './tunnel/joiner.js';
 
@@ -62,8 +65,10 @@ export interface Graph {
   readonly input: Batch;
   /** Where datagrams go that the tunnel device has received. */
   readonly datagrams: Batch;
-  /** The one element that holds packets between cycles. */
+  /** Holds fragments between cycles. */
   readonly reassemble: Reassemble;
+  /** Holds packets that must wait; what it lets go begins at the `output` that it is. */
+  readonly shaper: Shaper;
   /** Sends probes to peers through `output`, and hears their answers from `local`. */
   readonly prober: Prober;
 }
@@ -71,6 +76,7 @@ export interface Graph {
 /**
  * @param seed keys the hash tables of the limiters.
  * @param express false: every packet goes the long way, as only a comparison of both wants it.
+ * @param limits what limits share with those of other engines.
  */
 export function buildGraph(
   context: Context,
@@ -78,6 +84,7 @@ export function buildGraph(
   segmenter: Segmenter,
   seed: number,
   express = true,
+  limits?: LimitsShare,
 ): Graph {
   const queue = (): Batch => new Batch(context.pool.capacity);
   const input = queue();
@@ -94,6 +101,8 @@ export function buildGraph(
   const forward = queue();
   const flood = queue();
   const output = queue();
+  const resumed = queue();
+  const flooded = queue();
   const toPeers = queue();
   const tunnel = queue();
   const routed = queue();
@@ -122,6 +131,7 @@ export function buildGraph(
     new Bundler(pool, checksum, counters, segmenter),
     seed,
   );
+  const shaper = new Shaper(context, egress, segmenter, resumed, flooded, seed, limits);
   const fromTunnel: Element[] = [
     new Decapsulate(
       context,
@@ -141,8 +151,8 @@ export function buildGraph(
     new ArpResponder(context, arp, { answer: output, forward }),
     new NdResponder(context, discovery, { answer: output, forward }),
     new Forward(context, forward, { known: output, peer: bridgedToPeers, flood }),
-    new ClampMss(context, bridgedToPeers, tunnel),
-    new Flood(context, flood, egress, tunnel),
+    new ClampMss(context, bridgedToPeers, output),
+    new Flood(context, flood, shaper, tunnel, shaper),
   ];
   const reassemble = new Reassemble(context, reassembly, local);
   const prober = new Prober(context, output, seed);
@@ -178,12 +188,18 @@ export function buildGraph(
   const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
     (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
   );
-  const out: Element[] = [new Output(context, output, egress, tunnel), encapsulate];
+  const out: Element[] = [
+    new Output(context, output, shaper, tunnel, shaper),
+    new Output(context, resumed, shaper, tunnel),
+    new Flood(context, flooded, shaper, tunnel),
+    encapsulate,
+  ];
   return {
     elements: [...fromTunnel, ...layer2, ...layer3, ...toSwitch, ...errorElements, ...out],
     input,
     datagrams,
     reassemble,
+    shaper,
     prober,
   };
 }

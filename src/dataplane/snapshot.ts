@@ -12,6 +12,30 @@ export type Attachment =
   /** The tunnel to other nodes; `domain` is that of the snapshot's TunnelSpec. */
   | { readonly kind: 'tunnel'; readonly domain: number };
 
+/**
+ * A token bucket over the frames on the wire, each segment with its headers. A frame larger than the burst passes when
+ * nothing is owed. A burst counts for at most nine minutes of the rate.
+ */
+export interface RateSpec {
+  /** 1,000 or more. */
+  readonly bitsPerSecond: number;
+  readonly burstBytes: number;
+}
+
+/** What becomes of IP packets between the port and these addresses, in one direction. */
+export interface ImpairmentSpec {
+  readonly direction: 'from-port' | 'to-port';
+  /** Of the other end. Of several impairments that of the longest prefix counts; of the same prefix, the first. */
+  readonly prefixes: readonly string[];
+  /** How long each packet takes, up to a minute. */
+  readonly delayMs?: number;
+  /** By how much it is longer or shorter, evenly spread. Order is kept. */
+  readonly jitterMs?: number;
+  /** Share of the packets on the wire that is lost, 0..1. */
+  readonly loss?: number;
+  readonly rate?: RateSpec;
+}
+
 export interface PortSpec {
   /** Number of the port, below MAX_PORTS; stays the same for as long as the port exists. */
   readonly id: number;
@@ -29,6 +53,10 @@ export interface PortSpec {
   readonly mtu: number;
   /** Source guard: drop what it sends under a MAC or IP address that is not its own. */
   readonly guard: boolean;
+  /** How much it may send and be sent; not of the tunnel's port. What the switch itself sends is not limited. */
+  readonly rates?: { readonly fromPort?: RateSpec; readonly toPort?: RateSpec };
+  /** At most 16 in each direction; not of the tunnel's port. */
+  readonly impairments?: readonly ImpairmentSpec[];
 }
 
 /** A layer-2 network of ports; with gateway addresses the switch is also its router. */

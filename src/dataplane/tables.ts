@@ -16,6 +16,7 @@ import { NextHopBuilder, type NextHopData } from './tables/next-hops.js';
 import { buildPeerTable, PeerIndex, type PeerTableData } from './tables/peer-table.js';
 import { buildPortTable, type PortTableData } from './tables/port-table.js';
 import { parsePrefixes, RouteColumns } from './tables/route-columns.js';
+import { buildShapingTable, Shaping, type ShapingData } from './tables/shaping-table.js';
 import { StaticFdb, type StaticFdbData } from './tables/static-fdb.js';
 import { requireInteger } from './tables/table-error.js';
 import { buildVniTable, VniIndex, type VniTableData } from './tables/vni-table.js';
@@ -47,6 +48,7 @@ export interface TablesData {
   readonly tunnel: { readonly port: number; readonly domain: number };
   readonly peers: PeerTableData;
   readonly vnis: VniTableData;
+  readonly shaping: ShapingData;
 }
 
 export class Tables {
@@ -63,6 +65,7 @@ export class Tables {
     readonly peers: PeerTableData,
     readonly peerIndex: PeerIndex,
     readonly vnis: VniIndex,
+    readonly shaping: Shaping,
   ) {}
 
   static from(data: TablesData): Tables {
@@ -79,6 +82,7 @@ export class Tables {
       data.peers,
       new PeerIndex(data.peers),
       new VniIndex(data.vnis),
+      new Shaping(data.shaping),
     );
   }
 
@@ -124,6 +128,7 @@ export class TableCompiler {
       tunnel: snapshot.tunnel ?? { port: NO_TUNNEL, domain: 0 },
       peers: buildPeerTable(snapshot.peers ?? []),
       vnis: buildVniTable(snapshot.domains),
+      shaping: buildShapingTable(snapshot.ports),
     };
   }
 }

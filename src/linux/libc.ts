@@ -49,7 +49,8 @@ export interface Libc {
   munmap(address: number, length: number): number;
   setns(fd: number, type: number): number;
   eventfd(initial: number, flags: number): number;
-  poll(fds: Pointer, count: number, timeoutMs: number): number;
+  /** `timeout` is a struct timespec, null to wait for ever; `signals` is null. */
+  ppoll(fds: Pointer, count: number, timeout: Pointer, signals: null): number;
   ifNameToIndex(name: string): number;
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: Pointer, length: number): number;
@@ -140,7 +141,7 @@ function bind(koffi: Koffi): Libc {
     munmap: func('munmap', int, ['uintptr_t', 'size_t']),
     setns: func('setns', int, [fd, int]),
     eventfd: func('eventfd', int, ['uint', int]),
-    poll: func('poll', int, ['void*', 'ulong', int]),
+    ppoll: func('ppoll', int, ['void*', 'ulong', 'void*', 'void*']),
     ifNameToIndex: func('if_nametoindex', 'uint', ['str']),
     socket: func('socket', int, [int, int, int]),
     bind: func('bind', int, [fd, 'void*', 'uint']),

@@ -1,8 +1,9 @@
 /**
- * poll(2), readv and writev over packet memory: the system calls of the backend for kernels without
+ * ppoll(2), readv and writev over packet memory: the system calls of the backend for kernels without
  * io_uring. Nothing here allocates after construction.
  */
 import { Errno } from './errno.js';
+import { writeTimespec } from './io-uring-submission.js';
 import { type Libc, libc, nativeArray } from './libc.js';
 import type { MemoryAddress } from './memory.js';
 
@@ -21,6 +22,7 @@ export class PollSet {
   readonly #libc: Libc;
   readonly #fds: Int32Array;
   readonly #events: Int16Array;
+  readonly #timeout = nativeArray(4);
   /** One past the last place in use: the kernel looks at each entry up to here, in every call. */
   #used = 0;
 
@@ -46,11 +48,12 @@ export class PollSet {
   }
 
   /**
-   * Waits until a descriptor is ready or `timeoutMs` is over (-1: for ever; 0: only looks). Returns how many
+   * Waits until a descriptor is ready or `timeoutMs`, whole or not, is over (negative: for ever; 0: only looks). Returns how many
    * are ready; 0 also when a signal came, a negative errno when the call failed.
    */
   wait(timeoutMs: number): number {
-    const ready = this.#libc.poll(this.#fds, this.#used, timeoutMs);
+    if (timeoutMs >= 0) writeTimespec(this.#timeout, 0, timeoutMs);
+    const ready = this.#libc.ppoll(this.#fds, this.#used, timeoutMs < 0 ? null : this.#timeout, null);
     if (ready >= 0) return ready;
     const errno = this.#libc.errno();
     if (errno !== Errno.EINTR) return -errno;

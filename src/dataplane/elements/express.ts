@@ -3,7 +3,8 @@
  *
  * What it takes: untagged IPv4 from a guarded port, under the port's own addresses, without options and not
  * fragmented, TCP or UDP; to a port that the snapshot knows or the domain's uplink, bridged or routed, or routed to a
- * peer; where it fits. To those it does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
+ * peer; where it fits. Neither port is limited or impaired: such packets may have to wait, and none may overtake them. To
+ * those it does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
  * flooded, fragmented or clamped, or calls for an ICMP error, is left as it came and goes the long way, and so does all that
  * came behind it from its port, so that order is kept. test/fuzz/express.test.ts compares both ways.
  *
@@ -104,7 +105,8 @@ export class Express implements Element {
     const { ports, domains } = this.context.tables;
     this.port = port;
     this.hasRouted = false;
-    if (ports.open[port] !== 1 || ports.guard[port] !== GUARD.OWN) return false;
+    if (ports.open[port] !== 1 || ports.guard[port] !== GUARD.OWN || ports.shapedFrom[port] === 1)
+      return false;
     if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
     const domain = ports.domain[port];
     const pair = ports.v4Start[port] * 2;
@@ -189,7 +191,7 @@ export class Express implements Element {
     const known = tables.fdb.lookup(this.domain, hi, lo);
     const egress = known < 0 ? this.wayOut(hi, lo) : known;
     if (egress < 0 || egress >= PEER_EGRESS || egress === this.port) return false;
-    if (segmentLength(pool, slot) > tables.ports.mtu[egress]) return false;
+    if (segmentLength(pool, slot) > tables.ports.expressMtu[egress]) return false;
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
     return true;
@@ -221,7 +223,7 @@ export class Express implements Element {
     if (index < 0) return false;
     const egress = neighbours.port(index);
     if (egress === SWITCH_PORT || egress >= PEER_EGRESS || ports.open[egress] !== 1) return false;
-    if (segmentLength(pool, slot) > ports.mtu[egress]) return false;
+    if (segmentLength(pool, slot) > ports.expressMtu[egress]) return false;
     this.rewrite(slot, domain, neighbours.macHi(index), neighbours.macLo(index) | 0);
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);

@@ -5,15 +5,17 @@
  * One slot with a reference for each port; nothing is copied. Each peer gets a copy, since it needs a header and an
  * address of its own. Ports and peers whose MTU is too small are left out, as a bridge does.
  *
+ * What the sender's port is limited in goes to the shaper first, once, not for each copy.
+ *
  * Output `tunnel` with `egress` set. Drops: no-other-port, where nobody was left; too-big, where only the MTU was in
  * the way; no-slot, for each peer that there was no slot for.
  */
 import type { Batch } from '../batch.js';
 import { PEER_EGRESS } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
-import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
 import { segmentLength } from '../offload.js';
+import type { Outlet, Shaper } from '../shaping/shaper.js';
 import { tunnelLength } from './egress-mtu.js';
 
 export class Flood implements Element {
@@ -22,15 +24,20 @@ export class Flood implements Element {
   private copies = 0;
   private others = 0;
 
+  /** @param source limits what ports send; without it, that was done. */
   constructor(
     private readonly context: Context,
     readonly input: Batch,
-    private readonly egress: Egress,
+    private readonly outlet: Outlet,
     private readonly tunnel: Batch,
+    private readonly source?: Shaper,
   ) {}
 
   process(batch: Batch): void {
-    for (let i = 0; i < batch.count; i++) this.flood(batch.slots[i]);
+    for (let i = 0; i < batch.count; i++) {
+      const slot = batch.slots[i];
+      if (!this.source?.takesFlooded(slot)) this.flood(slot);
+    }
   }
 
   private flood(slot: number): void {
@@ -61,7 +68,7 @@ export class Flood implements Element {
       this.others++;
       if (length > tables.ports.mtu[port]) continue;
       pool.share(slot, 1);
-      this.egress.output(slot, port);
+      this.outlet.output(slot, port);
       this.copies++;
     }
   }

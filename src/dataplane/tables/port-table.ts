@@ -32,6 +32,11 @@ export interface PortTableData {
   readonly mtu: Uint32Array;
   /** One of GUARD. */
   readonly guard: Uint8Array;
+  /** 1: what the port sends, or is sent, is limited or impaired (shaping-table.ts). */
+  readonly shapedFrom: Uint8Array;
+  readonly shapedTo: Uint8Array;
+  /** `mtu`, or 0 where shapedTo is set: so Express, which compares lengths anyway, sends nothing there. */
+  readonly expressMtu: Uint32Array;
   /** Where the port's guard pairs begin, and how many: in units of pairs. */
   readonly v4Start: Uint32Array;
   readonly v4Count: Uint16Array;
@@ -59,6 +64,11 @@ function ownPrefixes(port: PortSpec): string[] {
   return [...own, linkLocal, ...(port.allowed ?? [])];
 }
 
+function isShaped({ rates, impairments = [] }: PortSpec, way: 'from-port' | 'to-port'): boolean {
+  const rate = way === 'from-port' ? rates?.fromPort : rates?.toPort;
+  return rate !== undefined || impairments.some(({ direction }) => direction === way);
+}
+
 /** @param uplinks ports that are the uplink of their domain. */
 export function buildPortTable(
   ports: readonly PortSpec[],
@@ -76,6 +86,9 @@ export function buildPortTable(
     routeTable: new Uint16Array(size),
     mtu: new Uint32Array(size),
     guard: new Uint8Array(size),
+    shapedFrom: new Uint8Array(size),
+    shapedTo: new Uint8Array(size),
+    expressMtu: new Uint32Array(size),
     v4Start: new Uint32Array(size),
     v4Count: new Uint16Array(size),
     v6Start: new Uint32Array(size),
@@ -92,6 +105,9 @@ export function buildPortTable(
     table.routeTable[id] = port.routeTable;
     table.mtu[id] = port.mtu;
     table.guard[id] = uplinks.has(id) ? GUARD.UPLINK : port.guard ? GUARD.OWN : GUARD.ANYBODY;
+    table.shapedFrom[id] = isShaped(port, 'from-port') ? 1 : 0;
+    table.shapedTo[id] = isShaped(port, 'to-port') ? 1 : 0;
+    table.expressMtu[id] = isShaped(port, 'to-port') ? 0 : port.mtu;
     table.v4Start[id] = v4.length / 2;
     table.v6Start[id] = v6.length / 8;
     for (const text of ownPrefixes(port)) {

@@ -30,3 +30,9 @@ export function requireInteger(what: string, value: number, min: number, max: nu
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw new TableError(TABLE_ERROR.invalid, `${what} must be an integer from ${min} to ${max}, not ${value}`);
 }
+
+/** Throws TABLE_INVALID unless `value` is a number in min..max. */
+export function requireNumber(what: string, value: number, min: number, max: number): void {
+  if (value >= min && value <= max) return;
+  throw new TableError(TABLE_ERROR.invalid, `${what} must be a number from ${min} to ${max}, not ${value}`);
+}

@@ -19,6 +19,8 @@ export interface WorkerStart {
   readonly gossip?: GossipShare;
   /** Whether it asks peers if they answer: the one that reads the tunnel does. */
   readonly probes: boolean;
+  /** What limits of ports share where there are several (shaping/rate-buckets.ts). */
+  readonly buckets?: SharedArrayBuffer;
 }
 
 export type Request =

@@ -3,6 +3,7 @@
  * it, since a TAP's descriptors are of one open file and so block for all of them or for none.
  */
 import { makeGossipRings } from '../gossip.js';
+import { BUCKET_BYTES } from '../shaping/rate-buckets.js';
 import type { IoChoice } from './messages.js';
 import { DataplaneError, WorkerHandle } from './worker-handle.js';
 
@@ -35,6 +36,7 @@ export async function startWorkers(settings: WorkerSettings): Promise<StartedWor
 
 async function startAll({ io, slots, seed, workers }: WorkerSettings): Promise<readonly WorkerHandle[]> {
   const rings = workers > 1 ? makeGossipRings(workers) : undefined;
+  const buckets = workers > 1 ? new SharedArrayBuffer(BUCKET_BYTES) : undefined;
   const start = (own: number, choice: IoChoice): Promise<WorkerHandle> =>
     WorkerHandle.start({
       io: choice,
@@ -42,6 +44,7 @@ async function startAll({ io, slots, seed, workers }: WorkerSettings): Promise<r
       seed,
       probes: own === 0,
       ...(rings && { gossip: { own, rings } }),
+      ...(buckets && { buckets }),
     });
   const first = await start(0, io);
   const others = Array.from({ length: workers - 1 }, (_, index) => start(index + 1, first.io));

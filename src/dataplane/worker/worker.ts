@@ -32,8 +32,9 @@ class Worker {
   private isRunning = true;
 
   constructor() {
-    const { slots, seed, gossip, probes } = start;
-    this.engine = new Engine({ slots, seed, gossip, probes, checksum: wasmChecksum });
+    const { slots, seed, gossip, probes, buckets } = start;
+    const limits = buckets && { buckets, clockStart: clockStart() };
+    this.engine = new Engine({ slots, seed, gossip, probes, limits, checksum: wasmChecksum });
     const chosen = openDriver(
       start.io,
       this.engine,
