@@ -12,18 +12,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Errno, SystemError } from '../linux/errno.js';
 import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
-import type { AttachRequest } from './api/types.js';
+import type { AttachRequest, NetworkMode } from './api/types.js';
 import type { Family } from './cidr.js';
 import type { PlannedPort } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
 import { createTap, outliving, restoreTap, setPersistent, type Tap } from './host/tap.js';
-import { withLength } from './layout.js';
+import { isPortless, withLength } from './layout.js';
 import type { LiveNetwork } from './live-network.js';
 import type { Logger } from './logger.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
+import { enterHost, enterNone, OWN_NAMESPACE, type PortlessFacts, refuseRuntime } from './portless.js';
 import type { LivePort, Ports } from './ports.js';
 import { type AttachmentRecord, type ContainerReference, podKeyOfPort } from './records.js';
 import { Undo } from './undo.js';
@@ -46,6 +47,8 @@ export interface AttacherParts {
   readonly log: Logger;
   /** @throws PodwireError while addresses of the network cannot be given out */
   readonly checkHeld: (network: string) => void;
+  /** Addresses of this node, on one of its interfaces: the underlay's or podwire0's. */
+  readonly nodeIps: () => readonly string[];
   /** MTU of networks that do not say theirs. */
   readonly mtu: number;
   /** Largest packet that a pod's kernel leaves uncut, for an MTU. */
@@ -76,10 +79,15 @@ const MOST_ATTEMPTS = 20;
 const ATTEMPT_PAUSE = 25;
 
 export class Attacher {
+  /** Attachments in force that have no port, by the name that it would have. */
+  private readonly portless = new Set<string>();
+
   constructor(private readonly parts: AttacherParts) {}
 
   /** @throws PodwireError, LinuxError; then nothing has changed */
   async attach(wish: AttachWish, keeper: RecordKeeper): Promise<AttachmentRecord> {
+    const network = this.parts.networks.get(wish.network ?? DEFAULT_NETWORK);
+    if (isPortless(network.spec)) return this.attachPortless(wish, network, keeper);
     return this.inNamespace(wish, async (namespace, undo) => {
       const attachment = await this.reserve(wish, identityOf(namespace, wish.netns), undo);
       const tap = createTap(namespace, { ifname: attachment.ifname, nonBlocking: this.parts.nonBlocking });
@@ -92,9 +100,39 @@ export class Attacher {
     });
   }
 
+  private attachPortless(
+    wish: AttachWish,
+    network: LiveNetwork,
+    keeper: RecordKeeper,
+  ): Promise<AttachmentRecord> {
+    const { port, netns, ifname, aliases, container } = wish;
+    refuseRuntime(network, container);
+    return this.inNamespace(wish, async (namespace, undo) => {
+      refuseFrozenOrFull(network);
+      undo.add(() => network.pool.release(port));
+      const { domain } = network.pool.allocate(port, wish.ips);
+      const attachment = {
+        ...{ port, netns, netnsId: namespaceIdentity(namespace), network: network.name, domain },
+        ...(await this.enter(network, namespace, netns)),
+        // A runtime asks again by the name that it gave.
+        ...(container && { ifname, container }),
+        ...(aliases && { aliases }),
+      };
+      await keeper.save(attachment);
+      this.portless.add(port);
+      return attachment;
+    });
+  }
+
+  private enter({ spec }: LiveNetwork, namespace: number, netns: string): Promise<PortlessFacts> {
+    if (spec.mode === 'none') return enterNone(namespace, netns);
+    return enterHost(namespace, netns, this.parts.nodeIps());
+  }
+
   /** Takes the addresses of a stored attachment, before others are given out. */
   claim(attachment: AttachmentRecord): void {
-    const { port, network, domain, ips } = attachment;
+    const { port, network, domain } = attachment;
+    const ips = this.isPortless(network) ? [] : attachment.ips;
     this.parts.networks.get(network).pool.claim(port, { domain, ips });
     if (this.isOverlay(network)) this.parts.overlays.hold(port, attachment);
   }
@@ -105,13 +143,23 @@ export class Attacher {
    * @throws PodwireError, LinuxError
    */
   async restore(record: AttachmentRecord): Promise<AttachmentRecord> {
-    const attachment = { ...record, mtu: this.mtuOf(this.parts.networks.get(record.network)) };
+    const network = this.parts.networks.get(record.network);
+    if (isPortless(network.spec)) return this.restorePortless(record, network);
+    const attachment = { ...record, mtu: this.mtuOf(network) };
     const wish = { ifname: record.ifname, nonBlocking: this.parts.nonBlocking };
     return this.inNamespace(record, async (namespace, undo) => {
       const tap = restoreTap(namespace, wish, record.mac);
       const port = await this.connect(attachment, namespace, tap, undo);
       setPersistent(port.fd, true);
       return attachment;
+    });
+  }
+
+  private restorePortless(record: AttachmentRecord, network: LiveNetwork): Promise<AttachmentRecord> {
+    return this.inNamespace(record, async (namespace) => {
+      const facts = await this.enter(network, namespace, record.netns);
+      this.portless.add(record.port);
+      return { ...record, ...facts, ...(record.container && { ifname: record.ifname }) };
     });
   }
 
@@ -123,6 +171,7 @@ export class Attacher {
     const live = this.parts.ports.get(port);
     if (live) await this.disconnect(live, false);
     await keeper.forget();
+    this.portless.delete(port);
     if (this.isOverlay(network)) await this.parts.overlays.release(port);
     return this.parts.networks.find(network)?.pool.release(port) ?? [];
   }
@@ -147,12 +196,22 @@ export class Attacher {
   }
 
   /** The namespace of whoever attaches to such a network without saying one. */
-  usualNetns(_network: string | undefined): string | undefined {
-    return undefined;
+  usualNetns(network: string | undefined): string | undefined {
+    return this.modeOf(network) === 'host' ? OWN_NAMESPACE : undefined;
   }
 
-  isUp({ port }: AttachmentRecord): boolean {
-    return this.parts.ports.get(port) !== undefined;
+  /** Whether pods in the network have no interface of the switch. */
+  isPortless(network: string | undefined): boolean {
+    const mode = this.modeOf(network);
+    return mode !== undefined && isPortless({ mode });
+  }
+
+  modeOf(network = DEFAULT_NETWORK): NetworkMode | undefined {
+    return this.parts.networks.find(network)?.spec.mode;
+  }
+
+  isUp({ port }: Pick<AttachmentRecord, 'port'>): boolean {
+    return this.parts.ports.get(port) !== undefined || this.portless.has(port);
   }
 
   /** Takes the port away; `keep`: a persistent interface stays. */

@@ -21,6 +21,7 @@ import { resourceName } from './model/kinds.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { Pods } from './pods.js';
+import { LOOPBACK, LOOPBACK_MAC, loopbackAddresses, refuseRuntime } from './portless.js';
 import type { AttachmentRecord, ContainerReference } from './records.js';
 
 /** Where containers are filed that come without a pod. */
@@ -67,7 +68,11 @@ export class Cni {
       throw new PodwireError('NOT_FOUND', `container ${containerId} has no interface ${ifname} here`);
     const { attachment } = found;
     const { attacher } = this.parts;
-    checkInterface(request, attachment, attacher.prefixedIps(attachment), attacher.isUp(attachment));
+    const isUp = attacher.isUp(attachment);
+    if (attacher.isPortless(attachment.network)) {
+      const loopback = { ...attachment, ifname: LOOPBACK, mac: LOOPBACK_MAC };
+      checkInterface(request, loopback, request.ips ?? [], isUp);
+    } else checkInterface(request, attachment, attacher.prefixedIps(attachment), isUp);
     return { ready: true };
   }
 
@@ -82,9 +87,10 @@ export class Cni {
 
   /** Whether an ADD would succeed. @throws PodwireError saying why it would not */
   status(network = DEFAULT_NETWORK): CniStatusAnswer {
-    const { pool, layout } = this.parts.networks.get(network);
+    const live = this.parts.networks.get(network);
+    refuseRuntime(live, { id: '', config: '' });
     this.parts.checkHeld(network);
-    if (layout.length > 0) pool.checkRoom();
+    live.pool.checkRoom();
     return { ready: true };
   }
 
@@ -103,6 +109,7 @@ export class Cni {
   private describe(attachment: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name'> {
     const { network, ifname, mac, mtu, netns } = attachment;
     const { attacher } = this.parts;
+    if (attacher.isPortless(network)) return describeLoopback(attachment);
     const gateways = attacher.gatewaysOf(attachment);
     const ofFamily = (address: string): string | undefined =>
       gateways.find((gateway) => isIpv6(gateway) === isIpv6(address));
@@ -119,6 +126,16 @@ export class Cni {
       routes: gateways.map((gw) => ({ dst: isIpv6(gw) ? '::/0' : '0.0.0.0/0', gw })),
     };
   }
+}
+
+/** As the reference plugin `loopback` answers. */
+function describeLoopback({
+  network,
+  mtu,
+  netns,
+}: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name'> {
+  const ips = loopbackAddresses(netns).map((address) => ({ address }));
+  return { network, ifname: LOOPBACK, mac: LOOPBACK_MAC, mtu, netns, ips, routes: [] };
 }
 
 function isIpv6(address: string): boolean {

@@ -283,7 +283,10 @@ function assemble(
   const checkHeld = (network: string): void => {
     if (network === DEFAULT_NETWORK) cluster.checkHeld();
   };
+  const nodeIps = (): readonly string[] =>
+    cluster.underlay === undefined ? nodePort.ips : [cluster.underlay];
   const attacher = new Attacher({
+    nodeIps,
     networks,
     ports,
     publish,
@@ -294,7 +297,7 @@ function assemble(
     overlays,
     checkHeld,
   });
-  const pods = new Pods({ records: podRecords, attacher, lock, log });
+  const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
   const cni = new Cni({ pods, networks, attacher, checkHeld });
   const reconciler = new Reconciler({
     records: podRecords,

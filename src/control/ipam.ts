@@ -24,6 +24,9 @@ export interface Allocation {
   readonly ips: readonly string[];
 }
 
+/** Of a network without prefixes. */
+const NO_ADDRESSES: Allocation = { domain: 0, ips: [] };
+
 export class AddressPool {
   private readonly owners = new Map<string, string>();
   private readonly allocations = new Map<string, Allocation>();
@@ -58,13 +61,16 @@ export class AddressPool {
     const existing = this.allocations.get(owner);
     if (existing) return existing;
     const fixed = wanted.map((address, index) => this.checkWanted(address, index, owner));
-    const allocation =
-      fixed.length > 0
-        ? this.complete(this.domainOf(fixed, wanted), fixed)
-        : this.ranges.map((_, domain) => this.complete(domain, [])).find((found) => found !== undefined);
+    const allocation = this.choose(fixed, wanted);
     if (!allocation) throw this.exhausted();
     this.claim(owner, allocation);
     return allocation;
+  }
+
+  private choose(fixed: readonly string[], wanted: readonly string[]): Allocation | undefined {
+    if (this.ranges.length === 0) return NO_ADDRESSES;
+    if (fixed.length > 0) return this.complete(this.domainOf(fixed, wanted), fixed);
+    return this.ranges.map((_, domain) => this.complete(domain, [])).find((found) => found !== undefined);
   }
 
   /** Takes addresses that a stored attachment has. @throws PodwireError ADDRESS_IN_USE */
@@ -102,7 +108,8 @@ export class AddressPool {
   /** Whether a stored attachment's addresses still fit the network. */
   fits(allocation: Allocation): boolean {
     const range = this.ranges[allocation.domain];
-    if (range === undefined) return false;
+    // Without prefixes the addresses are the node's, and none of the pool's business.
+    if (range === undefined) return this.ranges.length === 0;
     return allocation.ips.every(
       (address) => !range.reserved.has(address) && range.cidrs.some((cidr) => isUsable(cidr, address)),
     );
@@ -110,7 +117,7 @@ export class AddressPool {
 
   /** @throws PodwireError ADDRESS_EXHAUSTED where no domain has room for one more */
   checkRoom(): void {
-    if (!this.ranges.some((_, domain) => this.complete(domain, []))) throw this.exhausted();
+    if (!this.choose([], [])) throw this.exhausted();
   }
 
   private complete(domain: number, fixed: readonly string[]): Allocation | undefined {
@@ -156,7 +163,11 @@ export class AddressPool {
     const field = `ips[${index}]`;
     const address = canonicalIp(text);
     const range = this.ranges.find(({ cidrs }) => cidrs.some((cidr) => holds(cidr, address)));
-    if (!range) throw invalid(field, `${address} is not in network ${this.network} (${this.prefixes()})`);
+    if (!range)
+      throw invalid(
+        field,
+        `${address} is not in network ${this.network} (${this.prefixes() || 'no addresses'})`,
+      );
     if (!range.cidrs.some((cidr) => isUsable(cidr, address))) {
       throw invalid(field, `${address} is the network or broadcast address of its prefix`);
     }

@@ -13,7 +13,12 @@ export interface DomainLayout extends AddressRange {
 }
 
 export function isRouted(spec: NetworkSpec): boolean {
-  return spec.mode !== 'direct' && spec.internal !== true;
+  return spec.mode !== 'direct' && !isPortless(spec) && spec.internal !== true;
+}
+
+/** Its pods have no interface of the switch: the node's own, or none at all. */
+export function isPortless({ mode }: Pick<NetworkSpec, 'mode'>): boolean {
+  return mode === 'host' || mode === 'none';
 }
 
 /** @param withNode whether the node itself has addresses in the first domain. */

@@ -29,6 +29,15 @@ export function podStatus(attachments: readonly AttachmentRecord[], state: Attac
   };
 }
 
+/** Of a pod with spec.hostNetwork, which has the node's addresses whether or not it is attached to anything. */
+export function hostPodStatus(ips: readonly string[]): PodStatus {
+  return {
+    phase: 'Running',
+    ...(ips.length > 0 && { podIP: ips[0] }),
+    podIPs: ips.map((ip) => ({ ip })),
+  };
+}
+
 function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): InterfaceStatus {
   const { ifname, network, ips, mac, mtu, aliases, container } = attachment;
   return {

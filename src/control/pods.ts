@@ -10,10 +10,10 @@ import { isGone } from './host/namespaces.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
 import { parseAttach } from './model/attach.js';
-import { attachmentWish } from './model/pod.js';
+import { attachmentWish, usesHostNetwork } from './model/pod.js';
 import type { PutResult } from './networks.js';
 import { chosenBy, freeIfname, portName, refuseOther } from './pod-interfaces.js';
-import { podStatus } from './pod-status.js';
+import { hostPodStatus, podStatus } from './pod-status.js';
 import {
   type AttachmentRecord,
   type ContainerReference,
@@ -29,6 +29,8 @@ export interface PodsParts {
   readonly attacher: Attacher;
   readonly lock: KeyedLock;
   readonly log: Logger;
+  /** Addresses of this node, for pods that use its interfaces. */
+  readonly nodeIps: () => readonly string[];
 }
 
 export class Pods {
@@ -77,6 +79,7 @@ export class Pods {
       }
       if (made.length > 0) refuseOther(key, made[0], { netns: request.netns }, container);
       const pod = withLabels(record?.pod ?? newPod(namespace, name), request.labels);
+      refuseHostPod(key, pod);
       const asked = made.length > 0 ? request : { ...request, ...missing(request, attachmentWish(pod)) };
       const wish = this.complete(key, asked, made, container);
       const attachment = await this.connect(key, { pod, applied: record?.applied ?? false }, wish);
@@ -110,7 +113,10 @@ export class Pods {
       const attachments = existing?.attachments ?? [];
       const record: PodRecord = { pod: { ...given, metadata }, applied: true, attachments };
       const wish = attachmentWish(given);
-      if (attachments.length > 0) refuseOther(key, chosenBy(wish, attachments) ?? attachments[0], wish);
+      if (attachments.length > 0) {
+        refuseOther(key, chosenBy(wish, attachments) ?? attachments[0], wish);
+        if (usesHostNetwork(given)) throw hostPodAttached(key);
+      }
       const mayAttach = attachments.length === 0 && wish.netns !== undefined;
       if (mayAttach) await this.connect(key, record, this.complete(key, wish, attachments));
       else if (isDeepStrictEqual(record, existing)) return 'unchanged';
@@ -192,11 +198,28 @@ export class Pods {
     made: readonly AttachmentRecord[],
     container?: ContainerReference,
   ): AttachWish {
+    this.refuseMix(key, request, made);
+    if (this.parts.attacher.isPortless(request.network) && !container) refuseInterface(request);
     const netns = request.netns ?? made[0]?.netns ?? this.parts.attacher.usualNetns(request.network);
     if (netns === undefined) throw invalid('netns', 'is missing');
     const ifname = request.ifname ?? freeIfname(made);
     const wish = { ...parseAttach({ ...request, netns, ifname }), netns, ifname };
     return { ...wish, port: portName(key, ifname, made), ...(container && { container }) };
+  }
+
+  /** A pod is alone in a network of mode host or none. @throws PodwireError ALREADY_ATTACHED */
+  private refuseMix(
+    key: string,
+    { network }: Partial<AttachRequest>,
+    made: readonly AttachmentRecord[],
+  ): void {
+    const { attacher } = this.parts;
+    const [first] = made;
+    if (!first || !(attacher.isPortless(network) || attacher.isPortless(first.network))) return;
+    throw new PodwireError(
+      'ALREADY_ATTACHED',
+      `pod ${key} is in network ${first.network} of mode ${attacher.modeOf(first.network)}, and a pod is alone in one of mode host or none: detach it first`,
+    );
   }
 
   private async connect(
@@ -267,7 +290,9 @@ export class Pods {
       kind: 'Pod',
       metadata: { ...pod.metadata, resourceVersion },
       ...(pod.spec && { spec: pod.spec }),
-      status: podStatus(attachments, this.parts.attacher),
+      status: usesHostNetwork(pod)
+        ? hostPodStatus(this.parts.nodeIps())
+        : podStatus(attachments, this.parts.attacher),
     };
   }
 
@@ -280,6 +305,29 @@ export class Pods {
 
 function newPod(namespace: string, name: string): Pod {
   return { apiVersion: 'v1', kind: 'Pod', metadata: stampMeta({ name, namespace }, undefined) };
+}
+
+/** @throws PodwireError UNSUPPORTED */
+function refuseHostPod(key: string, pod: Pod): void {
+  if (!usesHostNetwork(pod)) return;
+  throw new PodwireError(
+    'UNSUPPORTED',
+    `pod ${key} has spec.hostNetwork: it uses the node's own interfaces, and there is nothing to attach`,
+  );
+}
+
+function hostPodAttached(key: string): PodwireError {
+  return new PodwireError(
+    'ALREADY_ATTACHED',
+    `spec.hostNetwork: pod ${key} is attached; detach it first`,
+    'spec.hostNetwork',
+  );
+}
+
+/** What only an interface can have. @throws PodwireError INVALID */
+function refuseInterface(request: Partial<AttachRequest>): void {
+  const field = (['ifname', 'mac'] as const).find((name) => request[name] !== undefined);
+  if (field !== undefined) throw invalid(field, `network ${request.network} gives its pods no interface`);
 }
 
 function withLabels(pod: Pod, labels: Record<string, string> = {}): Pod {

@@ -4,6 +4,7 @@
  * has gone are released, interfaces that were deleted under us are made again with the same addresses.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Attacher } from './attacher.js';
 import { holds } from './cidr.js';
 import { asPodwireError, PodwireError } from './errors.js';
@@ -65,7 +66,7 @@ export class Reconciler {
     const queue = [...kept];
     await Promise.all(Array.from({ length: PARALLEL }, () => this.restoreFrom(queue)));
     await publish();
-    const running = kept.filter(([, { port }]) => this.parts.ports.get(port)).length;
+    const running = kept.filter(([, attachment]) => this.parts.attacher.isUp(attachment)).length;
     if (kept.length > 0) log.info({ pods: running, lost: kept.length - running }, 'pods restored');
   }
 
@@ -155,7 +156,7 @@ export class Reconciler {
   private async restore(key: string, port: string): Promise<void> {
     const { attacher, publish } = this.parts;
     const attachment = this.attachmentOf(key, port);
-    if (!attachment || this.parts.ports.get(port) || this.parts.overlays.lostTo(port) !== undefined) return;
+    if (!attachment || attacher.isUp(attachment) || this.parts.overlays.lostTo(port) !== undefined) return;
     if (isGone(attachment.netns, attachment.netnsId)) return;
     if (this.isStranded(attachment)) {
       const fields = { pod: key, ips: attachment.ips };
@@ -168,7 +169,7 @@ export class Reconciler {
     }
     try {
       const restored = await attacher.restore(attachment);
-      if (restored.mtu !== attachment.mtu) await this.rewrite(key, restored);
+      if (!isDeepStrictEqual(restored, attachment)) await this.rewrite(key, restored);
       await publish();
       this.repeated.clear(port);
     } catch (error) {
@@ -203,13 +204,13 @@ export class Reconciler {
   }
 
   private async round(): Promise<void> {
-    const { lock, nodePort, overlays, pods, ports } = this.parts;
+    const { lock, nodePort, overlays, pods, attacher } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
     for (const [key, { port, netns, netnsId }] of this.attachments()) {
       if (isGone(netns, netnsId)) {
         await pods.releaseGone(key);
         this.repeated.clear(port);
-      } else if (!ports.get(port)) await lock.run(key, () => this.restore(key, port));
+      } else if (!attacher.isUp({ port })) await lock.run(key, () => this.restore(key, port));
     }
     await overlays.round();
     await this.closeForeign();

@@ -18,12 +18,12 @@ export interface ObjectMeta {
   creationTimestamp?: string;
 }
 
-export const NETWORK_MODES = ['routed', 'bridge', 'overlay', 'direct'] as const;
+export const NETWORK_MODES = ['routed', 'bridge', 'overlay', 'direct', 'host', 'none'] as const;
 export type NetworkMode = (typeof NETWORK_MODES)[number];
 
 export interface NetworkSpec {
   mode: NetworkMode;
-  /** Prefixes; the i-th IPv4 and the i-th IPv6 one are one bridge domain. */
+  /** Prefixes; the i-th IPv4 and the i-th IPv6 one are one bridge domain. Of `host` and `none`: empty or left out. */
   cidrs: string[];
   /** No gateway, nothing leaves. Default false. */
   internal?: boolean;

@@ -1,6 +1,6 @@
 /** The addresses and MTUs of the host's own interfaces, whether they are up or not. */
 import { familyOf } from '../cidr.js';
-import { invalid } from '../errors.js';
+import { invalid, PodwireError } from '../errors.js';
 import { queryJson } from './iproute2.js';
 
 export interface HostAddress {
@@ -13,7 +13,26 @@ export interface HostAddress {
 interface LinkAddresses {
   readonly ifname: string;
   readonly mtu: number;
+  /** Missing where the link layer has none. */
+  readonly address?: string;
   readonly addr_info?: readonly { readonly local?: string }[];
+}
+
+const NO_MAC = '00:00:00:00:00:00';
+
+/** One of the host's interfaces. */
+export interface HostInterface {
+  readonly ifname: string;
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+/** The interface that has the address. @throws PodwireError INTERFACE_NOT_FOUND, IPROUTE2_MISSING, IPROUTE2_FAILED */
+export async function interfaceWith(address: string): Promise<HostInterface> {
+  const links = await queryJson<LinkAddresses[]>(['address', 'show']);
+  const link = links.find(({ addr_info = [] }) => addr_info.some(({ local }) => local === address));
+  if (link) return { ifname: link.ifname, mac: link.address ?? NO_MAC, mtu: link.mtu };
+  throw new PodwireError('INTERFACE_NOT_FOUND', `no interface of this node has ${address}`);
 }
 
 /** @throws PodwireError IPROUTE2_MISSING, IPROUTE2_FAILED */

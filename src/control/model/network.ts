@@ -2,10 +2,10 @@
  * `podwire.dev/v1 Network`: schema, checks that a schema cannot express, and its normal form.
  */
 import { AddressError, type Cidr, formatCidr, networkOf, parseCidr } from '../../wire/address.js';
-import { NETWORK_MODES, type Network, type NetworkSpec } from '../api/types.js';
+import { NETWORK_MODES, type Network, type NetworkMode, type NetworkSpec } from '../api/types.js';
 import { familyOf, overlaps } from '../cidr.js';
 import { invalid, unsupported } from '../errors.js';
-import { isRouted } from '../layout.js';
+import { isPortless, isRouted } from '../layout.js';
 import { CLUSTER_META } from './meta.js';
 import { checker, closed, type Schema } from './schema.js';
 
@@ -23,20 +23,20 @@ export const MOST_VNI = 0xff_ffff;
 /** Most bridge domains of one network. */
 const MOST_CIDRS = 32;
 
-const FUTURE_MODES = ['raw', 'host', 'none'];
+const FUTURE_MODES = ['raw'];
 /** Fields of the modes that are not there yet. */
 const FUTURE_FIELDS = { parent: 'raw', vlan: 'raw' } as const;
 
 export const NETWORK_SPEC_SCHEMA: Schema = closed(
   {
     mode: { type: 'string', enum: NETWORK_MODES },
-    cidrs: { type: 'array', minItems: 1, maxItems: MOST_CIDRS, items: { type: 'string' } },
+    cidrs: { type: 'array', maxItems: MOST_CIDRS, items: { type: 'string' } },
     internal: { type: 'boolean' },
     mtu: { type: 'integer', minimum: LEAST_MTU, maximum: MOST_MTU },
     vni: { type: 'integer', minimum: 1, maximum: MOST_VNI },
     sourceGuard: { type: 'boolean' },
   },
-  ['mode', 'cidrs'],
+  ['mode'],
 );
 
 export const NETWORK_SCHEMA: Schema = closed(
@@ -50,7 +50,20 @@ export const NETWORK_SCHEMA: Schema = closed(
   ['apiVersion', 'kind', 'metadata', 'spec'],
 );
 
-const check = checker<Network>(NETWORK_SCHEMA);
+type Given = Omit<Network, 'spec'> & { spec: Omit<NetworkSpec, 'cidrs'> & { cidrs?: string[] } };
+
+const check = checker<Given>(NETWORK_SCHEMA);
+
+const LAYER_3: readonly NetworkMode[] = ['routed', 'bridge', 'overlay'];
+const WITH_INTERFACES: readonly NetworkMode[] = [...LAYER_3, 'direct'];
+
+/** Fields that only these modes have. */
+const MODES_OF: Partial<Record<keyof NetworkSpec, readonly NetworkMode[]>> = {
+  internal: LAYER_3,
+  mtu: WITH_INTERFACES,
+  sourceGuard: WITH_INTERFACES,
+  vni: ['overlay'],
+};
 
 /**
  * A Network as it is stored: prefixes canonical, no status.
@@ -59,7 +72,12 @@ const check = checker<Network>(NETWORK_SCHEMA);
 export function parseNetwork(value: unknown): Network {
   refuseFuture(value);
   const { apiVersion, kind, metadata, spec } = check(value);
-  return { apiVersion, kind, metadata, spec: normalise(spec) };
+  const { cidrs = [] } = spec;
+  if (isPortless(spec) && cidrs.length > 0)
+    throw invalid('spec.cidrs', `a network of mode ${spec.mode} has no addresses to give`);
+  if (!isPortless(spec) && cidrs.length === 0) throw invalid('spec.cidrs', 'is missing: at least one prefix');
+  refuseForeignFields(spec);
+  return { apiVersion, kind, metadata, spec: normalise({ ...spec, cidrs }) };
 }
 
 function refuseFuture(value: unknown): void {
@@ -73,14 +91,20 @@ function refuseFuture(value: unknown): void {
   }
 }
 
+function refuseForeignFields(spec: Given['spec']): void {
+  for (const [field, modes] of Object.entries(MODES_OF)) {
+    if (!(field in spec) || modes.includes(spec.mode)) continue;
+    throw invalid(`spec.${field}`, `belongs to mode ${modes.join(', ')}, not ${spec.mode}`);
+  }
+}
+
 function normalise(spec: NetworkSpec): NetworkSpec {
   const cidrs = spec.cidrs.map((text, index) => parsePrefix(`spec.cidrs[${index}]`, text));
   const normal = { ...spec, cidrs };
   for (const [index, cidr] of cidrs.entries()) checkSize(normal, cidr, `spec.cidrs[${index}]`);
   checkOverlap(cidrs);
-  if (spec.mode === 'direct') checkDirect(normal);
+  if (spec.mode === 'direct') oneOfEachFamily(normal, 'a direct network');
   if (spec.mode === 'overlay') checkOverlay(normal);
-  else if (spec.vni !== undefined) throw invalid('spec.vni', `belongs to mode overlay, not ${spec.mode}`);
   const leastMtu = cidrs.some((cidr) => familyOf(cidr) === 6) ? LEAST_MTU_IPV6 : LEAST_MTU;
   if (spec.mtu !== undefined && spec.mtu < leastMtu) {
     throw invalid('spec.mtu', `must be at least ${leastMtu} for an IPv6 network`);
@@ -129,11 +153,6 @@ function checkOverlap(cidrs: readonly string[]): void {
     const other = cidrs.slice(0, index).find((earlier) => overlaps(earlier, cidr));
     if (other) throw invalid(`spec.cidrs[${index}]`, `${cidr} overlaps ${other}`);
   });
-}
-
-function checkDirect(spec: NetworkSpec): void {
-  if (spec.internal !== undefined) throw invalid('spec.internal', 'a direct network has no gateway anyway');
-  oneOfEachFamily(spec, 'a direct network');
 }
 
 /** One VNI is one bridge domain; and what a peer may send is known only where every sender is guarded. */

@@ -65,8 +65,9 @@ export function parsePod(value: unknown): Pod {
   const stranger = Object.keys(pod).find((key) => !TOP_LEVEL.includes(key));
   if (stranger) throw invalid(stranger, 'unknown field');
   checkAnnotations(pod.metadata.annotations ?? {});
-  attachmentWish(pod);
-  refuseHostNetwork(pod.spec ?? {});
+  const wish = attachmentWish(pod);
+  if (usesHostNetwork(pod)) refuseAttachment(wish);
+  else refuseHostPorts(pod.spec ?? {});
   const { apiVersion, kind, metadata, spec } = pod;
   return { apiVersion, kind, metadata, ...(spec && { spec }) };
 }
@@ -112,13 +113,21 @@ interface Container {
   ports?: { hostPort?: number }[];
 }
 
-function refuseHostNetwork(spec: Record<string, unknown>): void {
-  if (spec.hostNetwork === true) {
-    throw unsupported(
-      'spec.hostNetwork',
-      'such a pod uses the node’s own interfaces; there is nothing to attach',
-    );
-  }
+/** Such a pod uses the node's own interfaces, and whatever ports of the node its programs listen on. */
+export function usesHostNetwork({ spec }: Pod): boolean {
+  return spec?.hostNetwork === true;
+}
+
+function refuseAttachment(wish: Partial<AttachRequest>): void {
+  const [field] = Object.keys(wish);
+  if (field === undefined) return;
+  throw invalid(
+    `metadata.annotations["${PREFIX}${field}"]`,
+    'a pod with spec.hostNetwork is not attached: it uses the node’s own interfaces',
+  );
+}
+
+function refuseHostPorts(spec: Record<string, unknown>): void {
   for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
     const containers = (spec[list] ?? []) as Container[];
     containers.forEach(({ ports = [] }, index) => {

@@ -24,6 +24,17 @@ function code(action: () => unknown): string {
 }
 
 describe('AddressPool', () => {
+  it('gives no address where the network has no prefix, and counts who is in it', () => {
+    const pool = new AddressPool('none', []);
+    expect(pool.allocate('a')).toEqual({ domain: 0, ips: [] });
+    expect(pool.fits({ domain: 0, ips: [] })).toBe(true);
+    expect(pool.fits({ domain: 0, ips: ['10.0.0.1'] })).toBe(true);
+    expect(pool.size).toBe(1);
+    expect(code(() => pool.allocate('b', ['10.0.0.1']))).toBe('INVALID ips[0]');
+    expect(pool.release('a')).toEqual([]);
+    expect(pool.size).toBe(0);
+  });
+
   it('gives the lowest free address of each family, after gateway and node', () => {
     const pool = new AddressPool('default', DUAL);
     expect(pool.allocate('a')).toEqual({ domain: 0, ips: ['10.0.0.3', 'fd00::3'] });

@@ -40,8 +40,11 @@ describe('parseNetwork', () => {
     [spec({ mode: 'overlay', vni: 0 }), 'INVALID spec.vni'],
     [spec({ mode: 'overlay', vni: 2 ** 24 }), 'INVALID spec.vni'],
     [spec({ mode: 'raw' }), 'UNSUPPORTED spec.mode'],
-    [spec({ mode: 'host' }), 'UNSUPPORTED spec.mode'],
-    [spec({ mode: 'none' }), 'UNSUPPORTED spec.mode'],
+    [spec({ mode: 'host' }), 'INVALID spec.cidrs'],
+    [spec({ mode: 'none' }), 'INVALID spec.cidrs'],
+    [network({ mode: 'none', mtu: 1400 }), 'INVALID spec.mtu'],
+    [network({ mode: 'host', sourceGuard: false }), 'INVALID spec.sourceGuard'],
+    [network({ mode: 'host', internal: true }), 'INVALID spec.internal'],
     [spec({ vni: 77 }), 'INVALID spec.vni'],
     [spec({ parent: 'eth0' }), 'UNSUPPORTED spec.parent'],
     [spec({ vlan: 12 }), 'UNSUPPORTED spec.vlan'],
@@ -84,6 +87,8 @@ describe('parseNetwork', () => {
     [spec({ mtu: 576 }), 'IPv4 at its least MTU'],
     [spec({ mode: 'direct', cidrs: ['10.0.0.0/31', 'fd00::/127'] }), 'a point-to-point pair'],
     [spec({ internal: true, cidrs: ['10.0.0.0/31'] }), 'an internal network of two'],
+    [network({ mode: 'none' }), 'no prefixes'],
+    [network({ mode: 'host', cidrs: [] }), 'as it is answered'],
   ])('%j: %s', (value) => {
     expect(refusal(() => parseNetwork(value))).toBe('accepted');
   });

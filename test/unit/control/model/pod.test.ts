@@ -49,7 +49,15 @@ describe('parsePod', () => {
     [pod({ metadata: { name: 'web', namespace: 'a.b' } }), 'INVALID metadata.namespace'],
     [pod({ metadata: { name: 'web', labels: { app: 7 } } }), 'INVALID metadata.labels.app'],
     [pod({ specs: {} }), 'INVALID specs'],
-    [pod({ spec: { hostNetwork: true } }), 'UNSUPPORTED spec.hostNetwork'],
+    [pod({ spec: { hostNetwork: 'yes' } }), 'INVALID spec.hostNetwork'],
+    [
+      {
+        ...KUBERNETES_POD,
+        metadata: { name: 'web', annotations: { 'podwire.dev/network': 'backend' } },
+        spec: { hostNetwork: true },
+      },
+      'INVALID metadata.annotations["podwire.dev/network"]',
+    ],
     [
       pod({ spec: { containers: [{ name: 'a' }, { ports: [{ containerPort: 1 }, { hostPort: 80 }] }] } }),
       'UNSUPPORTED spec.containers[1].ports[1].hostPort',
@@ -73,6 +81,13 @@ describe('parsePod', () => {
     [annotated({ 'podwire.dev/ifname': 'far-too-long-a-name' }), 'INVALID ifname'],
   ])('%j: %s', (value, expected) => {
     expect(refusal(() => parsePod(value))).toBe(expected);
+  });
+
+  it('takes a pod with hostNetwork, and the ports that Kubernetes writes into it', () => {
+    const value = pod({
+      spec: { hostNetwork: true, containers: [{ ports: [{ containerPort: 80, hostPort: 80 }] }] },
+    });
+    expect(parsePod(value)).toEqual(value);
   });
 
   it('reads the attachment out of the annotations', () => {
