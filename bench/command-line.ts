@@ -3,9 +3,9 @@ import { CommanderError } from 'commander';
 import { ExitStatus, errorLine, exitStatusOf, failure, usage } from '../src/cli/errors.js';
 import { renderTable } from '../src/cli/output/table.js';
 import { benchFailure } from './errors.js';
-import { guardCosts } from './guard.js';
+import { guardCosts, requireStoredCosts } from './guard.js';
 import { type Interruption, listenForSignals } from './interrupt.js';
-import { buildCommand, checkTogether, type Options, select } from './options.js';
+import { buildCommand, checkTogether, narrow, type Options } from './options.js';
 import { Progress } from './progress.js';
 import { type Run, sectionsOf, writeReport } from './report/report.js';
 import { expectedOf, readStored } from './report/stored.js';
@@ -39,27 +39,22 @@ function textOf(error: CommanderError): string {
 
 async function runMode(names: string[], options: Options, words: readonly string[]): Promise<number> {
   checkTogether(options);
-  const chosen = select(names);
+  const chosen = narrow(names, options);
   if (options.list) return list(chosen);
   if (options.report && options.fromStored) return reported(writeReport([]));
   if (options.targets) return targets(chosen, names.length === 0, options);
   const isGuard = options.guard === true || options.guardWrite === true;
-  const plan = (isGuard && names.length === 0 ? select(['engine']) : chosen).map((scenario) => ({
-    scenario,
-  }));
-  const session = await measure(plan, options);
+  if (options.guard) requireStoredCosts();
+  const session = await measure(
+    chosen.map((scenario) => ({ scenario })),
+    options,
+  );
   if (options.report)
     return reported(writeReport(sectionsOf(session.complete, runOf(options, words))), session);
   if (!options.json) process.stdout.write(table(session.figures));
-  if (session.figures.length === 0 && session.failures === 0) throw benchFailure(nothing(options));
+  if (session.figures.length === 0 && session.failures === 0) throw benchFailure('there is no figure');
   const isGood = !isGuard || guardCosts(session.figures, options.guardWrite === true);
   return isGood ? statusOf(session) : ExitStatus.FAILED;
-}
-
-function nothing({ baseline }: Options): string {
-  return baseline === undefined
-    ? 'there is no figure'
-    : `no scenario has a baseline ${baseline.join(' or ')}`;
 }
 
 function list(scenarios: readonly Runnable[]): number {

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { usage } from '../src/cli/errors.js';
 import type { Runnable } from './runnable.js';
 import { SCENARIOS } from './scenarios.js';
+import { TARGETS } from './targets.js';
 
 export interface Options {
   readonly json?: boolean;
@@ -84,6 +85,43 @@ export function checkTogether({ strict, targets, fromStored, report, guard, guar
   if ((guard || guardWrite) && (targets || report))
     throw usage('--guard goes with neither --targets nor --report');
   if (guard && guardWrite) throw usage('--guard compares and --guard-write stores: one of them');
+}
+
+/**
+ * The scenarios that an option is about, of those that were named.
+ * @throws CliError where one was named that the option is not about, so that nobody takes silence for a good answer
+ */
+export function narrow(names: readonly string[], options: Options): Runnable[] {
+  const { baseline, guard, guardWrite, targets } = options;
+  if (guard || guardWrite) return guarded(names, baseline);
+  if (targets) return withTargets(names);
+  return baseline === undefined ? select(names) : withBaselines(select(names), baseline);
+}
+
+function guarded(names: readonly string[], baseline: readonly string[] | undefined): Runnable[] {
+  const chosen = select(names.length === 0 ? ['engine'] : names);
+  const other = chosen.find(({ name }) => !name.startsWith('engine.'));
+  if (other !== undefined) throw usage(`--guard holds costs of engine.*; ${other.name} has none`);
+  if (baseline !== undefined) throw usage('--guard compares with stored costs, not with a --baseline');
+  return chosen;
+}
+
+function withTargets(names: readonly string[]): Runnable[] {
+  const chosen = select(names);
+  const isAimed = ({ name }: Runnable) => TARGETS.some(({ scenario }) => scenario === name);
+  const aimless = names.find((name) => !select([name]).some(isAimed));
+  if (aimless !== undefined) throw usage(`there is no target of ${aimless}; leave it out`);
+  return chosen.filter(isAimed);
+}
+
+function withBaselines(chosen: readonly Runnable[], baseline: readonly string[]): Runnable[] {
+  const known = [...new Set(chosen.flatMap(({ baselines = [] }) => baselines))];
+  const unknown = baseline.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const there = known.length === 0 ? 'they have none to choose' : `there are: ${known.join(', ')}`;
+    throw usage(`no baseline ${unknown} of these scenarios; ${there}`);
+  }
+  return chosen.filter(({ baselines = [] }) => baselines.some((name) => baseline.includes(name)));
 }
 
 /** @throws CliError naming a scenario that there is not. */

@@ -29,5 +29,7 @@ export interface Runnable {
   readonly summary: string;
   /** Makes namespaces and devices. Without it, it runs for anybody. */
   readonly needsRoot: boolean;
+  /** What `--baseline` may name of it; without it, its baselines are podwire itself. */
+  readonly baselines?: readonly string[];
   run(options: RunOptions, progress: Progress): Promise<Figure[]>;
 }

@@ -40,6 +40,9 @@ export function runnable<P extends Path>(
     name: scenario.name,
     summary: scenario.summary,
     needsRoot: true,
+    baselines: subjectsFor([])
+      .slice(1)
+      .map(({ name }) => name),
     run: (options, progress) => runScenario(scenario, subjectsFor(options.daemonFlags), options, progress),
   };
 }

@@ -8,7 +8,8 @@
  * `--guard-write` writes it anew for the scenarios that ran; write it on a quiet machine with three rounds at least.
  *
  * It fails where a cost is above what is allowed, and where one of a scenario that ran is not there any more, since a
- * metric under another name would be held against nothing. What is not in the file yet is named and does not fail.
+ * metric under another name would be held against nothing. What is not in the file yet is named, and fails only where
+ * nothing else was compared.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -36,6 +37,11 @@ function rootOf(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
 }
 
+/** Why there is nothing to compare with; undefined: there is. */
+export function whyNoBaseline(file = FILE): string | undefined {
+  return existsSync(file) ? undefined : `guard: there is no ${file}; --guard-write stores the costs there`;
+}
+
 /** Compares figures with the stored baseline, or renews it; `text` is for people. */
 export function guard(
   figures: readonly Figure[],
@@ -45,7 +51,9 @@ export function guard(
   const measured = heldOf(figures);
   const names = Object.keys(measured);
   if (names.length === 0) return { ok: false, text: 'guard: no cost of engine.* was measured' };
-  const stored = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Baseline) : {};
+  const missing = whyNoBaseline(file);
+  if (missing !== undefined && !write) return { ok: false, text: missing };
+  const stored = missing === undefined ? (JSON.parse(readFileSync(file, 'utf8')) as Baseline) : {};
   if (!write) return compare(measured, stored);
   writeFileSync(file, `${JSON.stringify(renewed(measured, stored), null, 2)}\n`);
   return { ok: true, text: `guard: ${names.length} costs written to ${file}` };
@@ -90,7 +98,7 @@ function compare(measured: Baseline, stored: Baseline): { ok: boolean; text: str
       ? [`not in the baseline yet (--guard-write puts them there):\n${listOf(unknown)}`]
       : []),
   ];
-  const ok = grown.length === 0 && gone.length === 0;
+  const ok = grown.length === 0 && gone.length === 0 && expected.length > 0;
   const verdict = `of ${expected.length} costs ${grown.length} are above what is allowed`;
   return { ok, text: [...parts, `guard: ${verdict}`].join('\n') };
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { commandLine } from '../../../bench/command-line.js';
 import type { Figure } from '../../../bench/figure.js';
 import { listenForSignals } from '../../../bench/interrupt.js';
-import { select } from '../../../bench/options.js';
+import { narrow, select } from '../../../bench/options.js';
 import { clock, Interrupted, Progress, partDone } from '../../../bench/progress.js';
 import type { Runnable } from '../../../bench/runnable.js';
 import { runSession } from '../../../bench/session.js';
@@ -36,6 +36,23 @@ describe('a wrong command line ends with 2 and says why', () => {
     [['--report', '--baseline', 'x'], /^error: USAGE: .*--report.* cannot be used with .*--baseline/],
     [['--targets', '--baseline', 'x'], /^error: USAGE: .*--targets.* cannot be used with .*--baseline/],
     [['--targets', '--guard'], /^error: USAGE: --guard goes with neither/],
+    [
+      ['--baseline', 'nope', 'node.tcp'],
+      /^error: USAGE: no baseline nope of these scenarios; there are: linux-/,
+    ],
+    [
+      ['--baseline', 'linux-bridge', 'tunnel'],
+      /^error: USAGE: no baseline linux-bridge .*: kernel-vxlan-bridge/,
+    ],
+    [['--baseline', 'linux-bridge', 'engine'], /^error: USAGE: no baseline .*; they have none to choose$/],
+    [['--guard', 'node.tcp'], /^error: USAGE: --guard holds costs of engine\.\*; node\.tcp has none$/],
+    [
+      ['--guard-write', 'engine', 'node'],
+      /^error: USAGE: --guard holds costs of engine\.\*; node\.tcp has none$/,
+    ],
+    [['--guard', '--baseline', 'linux-bridge'], /^error: USAGE: --guard compares with stored costs/],
+    [['--targets', 'node.udp'], /^error: USAGE: there is no target of node\.udp; leave it out$/],
+    [['--targets', 'node', 'engine.fdb'], /^error: USAGE: there is no target of engine\.fdb; leave it out$/],
     [['--guard', '--guard-write'], /^error: USAGE: --guard compares and --guard-write stores: one of them$/],
   ])('%j', async (words, expected) => {
     const { status, error } = await failing(...words);
@@ -51,6 +68,16 @@ it('a part of a name selects all scenarios of it, each once, in their order', ()
       .map(({ name }) => name)
       .filter((name) => /^(node|tunnel)\./.test(name)),
   );
+});
+
+it('runs only scenarios that have the baseline, the target or the cost that is asked for', () => {
+  const options = { rounds: 1, seconds: 1 };
+  const names = (more: object, ...words: string[]) =>
+    narrow(words, { ...options, ...more }).map(({ name }) => name);
+  expect(names({ baseline: ['kernel-vxlan-routed'] })).toEqual(names({}, 'tunnel'));
+  expect(names({ baseline: ['openvswitch', 'kernel-vxlan-bridge'] })).toEqual(names({}, 'node', 'tunnel'));
+  expect(names({ targets: true }, 'node')).toEqual(['node.tcp', 'node.pps', 'node.rtt']);
+  expect(names({ guard: true })).toEqual(names({}, 'engine'));
 });
 
 function scenario(name: string, run: Runnable['run']): Runnable {

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cost, plain, REFERENCE_SCENARIO } from '../../../bench/engine/figures.js';
-import { guard, heldOf } from '../../../bench/engine/guard.js';
+import { guard, heldOf, whyNoBaseline } from '../../../bench/engine/guard.js';
 import type { Figure } from '../../../bench/figure.js';
+import { requireStoredCosts } from '../../../bench/guard.js';
 
 /** A run: the reference loop takes 4 ns, and these costs are of `scenario`. */
 function runOf(
@@ -78,6 +79,19 @@ describe('guard', () => {
       'engine.fib: c, cost',
       'engine.parse: b, cost',
     ]);
+  });
+
+  it('fails where nothing is stored, of all scenarios or of those that ran', () => {
+    expect(check(runOf({ 'a, cost': [12] }))).toEqual({
+      ok: false,
+      text: `guard: there is no ${file}; --guard-write stores the costs there`,
+    });
+    expect(() => requireStoredCosts(whyNoBaseline(file))).toThrow('there is no');
+    write(runOf({ 'c, cost': [12] }, 'engine.fib'));
+    expect(() => requireStoredCosts(whyNoBaseline(file))).not.toThrow();
+    const { ok, text } = check(runOf({ 'a, cost': [12] }));
+    expect(ok).toBe(false);
+    expect(text).toContain('of 0 costs');
   });
 
   it('is not content with nothing', () => {
