@@ -9,38 +9,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include "tap.h"
 
-enum { TURN = 64, BUFFER = 66048, VNET_HEADER = 12 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static int open_tap(const char *netns, const char *name) {
-  int ns = open(netns, O_RDONLY | O_CLOEXEC);
-  if (ns < 0 || setns(ns, CLONE_NEWNET) < 0) fail(netns);
-  close(ns);
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) fail("/dev/net/tun");
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  int header = VNET_HEADER;
-  if (ioctl(fd, TUNSETIFF, &request) < 0) fail("TUNSETIFF");
-  if (ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) fail("TUNSETVNETHDRSZ");
-  if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) < 0) fail("TUNSETOFFLOAD");
-  return fd;
-}
+enum { TURN = 64 };
 
 /* A write that fails is a lost packet: the other interface is down, or its queue is full. */
 static void turn(int from, int to) {
@@ -53,11 +25,8 @@ static void turn(int from, int to) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: poll-reflect NETNS_A NETNS_B IFNAME\n");
-    return 2;
-  }
-  int taps[2] = {open_tap(argv[1], argv[3]), open_tap(argv[2], argv[3])};
+  int taps[2];
+  open_taps(taps, argc, argv, O_NONBLOCK);
   struct pollfd waiting[2] = {{.fd = taps[0], .events = POLLIN}, {.fd = taps[1], .events = POLLIN}};
   puts("ready");
   fflush(stdout);

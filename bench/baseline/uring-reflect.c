@@ -8,39 +8,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include "tap.h"
 
-enum { READS = 64, BUFFER = 66048, ENTRIES = 1024, WRITE = 1 << 16 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static int open_tap(const char *netns, const char *name) {
-  int ns = open(netns, O_RDONLY | O_CLOEXEC);
-  if (ns < 0 || setns(ns, CLONE_NEWNET) < 0) fail(netns);
-  close(ns);
-  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-  if (fd < 0) fail("/dev/net/tun");
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  int header = 12;
-  if (ioctl(fd, TUNSETIFF, &request) < 0) fail("TUNSETIFF");
-  if (ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) fail("TUNSETVNETHDRSZ");
-  if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) < 0) fail("TUNSETOFFLOAD");
-  return fd;
-}
+enum { READS = 64, ENTRIES = 1024, WRITE = 1 << 16 };
 
 static struct io_uring_sqe *next_sqe(struct io_uring *ring) {
   struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -50,11 +21,8 @@ static struct io_uring_sqe *next_sqe(struct io_uring *ring) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: uring-reflect NETNS_A NETNS_B IFNAME\n");
-    return 2;
-  }
-  int files[2] = {open_tap(argv[1], argv[3]), open_tap(argv[2], argv[3])};
+  int files[2];
+  open_taps(files, argc, argv, 0);
   char *memory = aligned_alloc(4096, (size_t)2 * READS * BUFFER);
   struct io_uring ring;
   struct io_uring_params parameters = {0};

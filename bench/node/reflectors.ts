@@ -43,10 +43,11 @@ function reflector(program: string, libraries: readonly string[], header: string
   };
 }
 
-/** Compiles it when its source is newer than what is there. */
+/** Compiles it when its source, or what it shares with the others, is newer than what is there. */
 function compiled(program: string, libraries: readonly string[]): string {
   const [source, binary] = [fileOf(`${program}.c`), fileOf(`bin/${program}`)];
-  const isFresh = existsSync(binary) && statSync(binary).mtimeMs > statSync(source).mtimeMs;
+  const changed = Math.max(...[source, fileOf('tap.h')].map((file) => statSync(file).mtimeMs));
+  const isFresh = existsSync(binary) && statSync(binary).mtimeMs > changed;
   if (!isFresh) {
     mkdirSync(dirname(binary), { recursive: true });
     const fresh = `${binary}-${process.pid}`;
