@@ -4,6 +4,7 @@
  */
 import { FRAME_START, SLOT_SIZE } from '../constants.js';
 import { PACKET, type PacketPool } from '../pool.js';
+import { setRemote } from '../tunnel/remote.js';
 
 const LINK_FLAGS = PACKET.PARTIAL_CHECKSUM | PACKET.CHECKSUM_VALID;
 
@@ -29,14 +30,8 @@ export function copyPacket(from: PacketPool, slot: number, to: PacketPool): numb
   to.gsoSize[copy] = from.gsoSize[slot];
   to.checksumStart[copy] = from.checksumStart[slot];
   to.checksumOffset[copy] = from.checksumOffset[slot];
-  copyRemote(from, slot, to, copy);
+  setRemote(to, copy, from.remote, slot, from.remotePort[slot]);
   return copy;
-}
-
-/** Copies the address and port of a datagram's other end. */
-function copyRemote(from: PacketPool, slot: number, to: PacketPool, copy: number): void {
-  for (let i = 0; i < 4; i++) to.remote[copy * 4 + i] = from.remote[slot * 4 + i];
-  to.remotePort[copy] = from.remotePort[slot];
 }
 
 /** Makes a packet one that just arrived at `port`: what elements had found out about it is forgotten. */

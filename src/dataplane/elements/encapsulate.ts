@@ -18,6 +18,7 @@ import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
 import { NO_VNI } from '../tables/domain-table.js';
 import { NO_TUNNEL } from '../tables.js';
+import { setRemote } from '../tunnel/remote.js';
 import { FlowHash } from './flow-hash.js';
 
 /** What is needed of the Bundler: it takes `slot` and queues datagrams, which are finished with `finish`. */
@@ -111,14 +112,8 @@ export class Encapsulate implements Element {
   }
 
   private address(slot: number, peer: number): void {
-    const { remote, remotePort } = this.context.pool;
-    const { address, port } = this.context.tables.peers;
-    const from = peer << 2;
-    const to = slot << 2;
-    remote[to] = address[from];
-    remote[to + 1] = address[from + 1];
-    remote[to + 2] = address[from + 2];
-    remote[to + 3] = address[from + 3];
-    remotePort[slot] = port[peer];
+    const { pool, tables } = this.context;
+    const { address, port } = tables.peers;
+    setRemote(pool, slot, address, peer, port[peer]);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Keyed hashing of table keys of one to five 32-bit words.
+ * Keyed hashing of table keys of one, two, three or five 32-bit words.
  *
  * Keys come from packets, so a neighbour chooses them. A fixed mixing function would let it compute, once and
  * offline, thousands of keys that land in one bucket. The functions here are drawn from a family by a secret
@@ -87,12 +87,6 @@ export class KeyedHash {
   hash3(v: number, w: number, x: number): number {
     const sum = pair(this.a0, this.b0, v) + pair(this.a1, this.b1, w) + pair(this.a2, this.b2, x);
     return mix32((this.offset + sum) | 0);
-  }
-
-  hash4(v: number, w: number, x: number, y: number): number {
-    const first = pair(this.a0, this.b0, v) + pair(this.a1, this.b1, w);
-    const second = pair(this.a2, this.b2, x) + pair(this.a3, this.b3, y);
-    return mix32((this.offset + first + second) | 0);
   }
 
   hash5(v: number, w: number, x: number, y: number, z: number): number {

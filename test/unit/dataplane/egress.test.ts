@@ -200,4 +200,33 @@ describe('Egress', () => {
       [hex(COMPLETE), hex(SEGMENT_2)],
     ]);
   });
+
+  it('sends what was pushed to a port’s queue, in one order with what was put out, and finishes none of it', () => {
+    const device = attach(0);
+    egress.output(fixture.receive(COMPLETE, 0), 1);
+    const queue = egress.queueOf(1)!;
+    queue.push(fixture.receive(PARTIAL, 0, unfinished(34, 6)));
+    egress.output(fixture.receive(SEGMENT_1, 0), 1);
+    expect(egress.queueOf(1)).toBe(queue);
+    expect(sent(device)).toEqual([
+      [hex(COMPLETE), 0],
+      [hex(PARTIAL), PACKET.PARTIAL_CHECKSUM],
+      [hex(SEGMENT_1), 0],
+    ]);
+    expect(queue.count).toBe(0);
+    fixture.expectBalance();
+  });
+
+  it('gives a queue anew in each cycle, of an empty port too, and none of a port without a device', () => {
+    const device = attach(0);
+    expect([egress.queueOf(2), egress.queueOf(0xffff)]).toEqual([undefined, undefined]);
+    for (let cycle = 0; cycle < 3; cycle++) {
+      const queue = egress.queueOf(1)!;
+      if (cycle !== 1) queue.push(fixture.receive(COMPLETE, 0));
+      expect(sent(device)).toHaveLength(cycle === 1 ? 0 : 1);
+    }
+    egress.detach(1);
+    expect(egress.queueOf(1)).toBeUndefined();
+    fixture.expectBalance();
+  });
 });

@@ -101,6 +101,24 @@ describe('Fib4', () => {
     expect(Fib4.build([]).lookup(0, 0)).toBe(-1);
   });
 
+  it('answers all at once as it answers one by one, and touches no other place', () => {
+    const fewAddresses = fc.array(fc.nat(0xffffffff), { maxLength: 70 });
+    const bounds = fc.tuple(fc.nat(400), fc.nat(400));
+    fc.assert(
+      fc.property(crowdedRoutes, fewAddresses, fc.nat(4), bounds, (routes, more, table, bounds) => {
+        const fib = Fib4.build(routes);
+        const addresses = Int32Array.from([...more, ...edges(routes)].slice(0, 400), (a) => a | 0);
+        const [from, to] = bounds.map((bound) => bound % (addresses.length + 1)).sort((a, b) => a - b);
+        const hops = new Int32Array(addresses.length).fill(-77);
+        fib.lookupAll(table, addresses, hops, from, to);
+        const expected = Array.from(addresses, (address, i) =>
+          i >= from && i < to ? fib.lookup(table, address) : -77,
+        );
+        expect([...hops]).toEqual(expected);
+      }),
+    );
+  });
+
   it('prefers the longest prefix', () => {
     const fib = Fib4.build([
       route('10.244.3.7/32', 4),
