@@ -122,7 +122,7 @@ describe.skipIf(!isRoot)('podwire daemon and its clients [needs root]', () => {
     await host.start();
     const words = ['netns', 'exec', host.name, process.execPath, PROGRAM, 'daemon'];
     const own = ['--data', join(host.directory, 'data'), '--socket', join(host.directory, 'second.sock')];
-    const second = spawnSync('ip', [...words, ...own], { encoding: 'utf8', timeout: 20_000 });
+    const second = spawnSync('ip', [...words, ...own], { encoding: 'utf8', timeout: 60_000 });
     expect(second.status).toBe(1);
     expect(second.stderr.split('\n').filter((line) => line.startsWith('error: '))).toEqual([
       expect.stringMatching(/^error: DATA_DIR_IN_USE: /),

@@ -75,7 +75,7 @@ describe.skipIf(missing)('an overlay network', () => {
       };
       expect(await until(hasAll)).toBe(true);
     }
-  }, 60_000);
+  });
   afterAll(async () => bench?.cleanup());
 
   const ping = (from: string, ...words: string[]) =>

@@ -85,7 +85,7 @@ export class ClusterNode {
     return until(async () => {
       const found = new Set((await this.peerRoutes()).map((route) => route.split(' node/')[1]));
       return found.size === names.length && names.every((name) => found.has(name));
-    }, 15_000);
+    });
   }
 }
 
@@ -123,7 +123,7 @@ export class HubEtcd {
       ];
       return spawnSync('ip', curl, { stdio: 'ignore' }).status === 0;
     };
-    if (!(await until(healthy, 20_000))) throw new Error('etcd did not start');
+    if (!(await until(healthy))) throw new Error('etcd did not start');
   }
 
   async kill(): Promise<void> {

@@ -12,7 +12,7 @@ import type { AttachAnswer, AttachRequest, DetachAnswer, ErrorAnswer } from '../
 
 const PROGRAM = fileURLToPath(new URL('../../bin/podwire', import.meta.url));
 /** A start takes one second; ten times that and more where twenty threads wait for each processor. */
-const START_DEADLINE_MS = 40_000;
+const START_DEADLINE_MS = 60_000;
 
 let made = 0;
 
@@ -227,7 +227,7 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Waits until `probe` answers true; false when it has not within `ms`. */
-export async function until(probe: () => boolean | Promise<boolean>, ms = 20_000): Promise<boolean> {
+export async function until(probe: () => boolean | Promise<boolean>, ms = 40_000): Promise<boolean> {
   const deadline = Date.now() + ms;
   while (Date.now() < deadline) {
     if (await probe()) return true;

@@ -19,7 +19,7 @@ import { probeIoUring } from '../../src/linux/io-uring.js';
 import { missingPrograms } from '../support/netns-programs.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/podwire', import.meta.url));
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 interface DemoAnswer {
   readonly ok: boolean;

@@ -92,7 +92,6 @@ describe.skipIf(!isRoot)('PathMtu over a narrow path [needs root]', () => {
 
     it.skipIf(typeof raw === 'string')(
       `IPv${family}: finds a black hole, to the byte, and says so`,
-      { timeout: 40_000 },
       async () => {
         const { a, makeMute } = await narrowPath(1400);
         makeMute();

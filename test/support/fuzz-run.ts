@@ -8,7 +8,7 @@ const { FUZZ_SEED, FUZZ_RUNS } = process.env;
 
 const seed = FUZZ_SEED === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(FUZZ_SEED);
 
-export const FUZZ_TIMEOUT = FUZZ_RUNS === undefined ? 60_000 : 24 * 3600 * 1000;
+export const FUZZ_TIMEOUT = FUZZ_RUNS === undefined ? 180_000 : 24 * 3600 * 1000;
 
 export interface FuzzOptions {
   /** How long to go on (ms). */

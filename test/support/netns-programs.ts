@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events';
 
 /** None of them takes as long, unless packets are lost: it is ended then, and its test fails (ms). */
-const DEADLINE = 50_000;
+const DEADLINE = 100_000;
 
 /** Why the judges cannot be asked here, or undefined. */
 export function missingPrograms(...names: string[]): string | undefined {

@@ -48,25 +48,21 @@ describe('a scenario of engine.*', () => {
     expect(Object.keys(SMALL).sort()).toEqual([...names].sort());
   });
 
-  it.each(Object.entries(SMALL))(
-    '%s answers figures that can be',
-    { timeout: 60_000 },
-    async (name, measure) => {
-      const figures = await measure();
-      const own = figures.filter(({ scenario }) => scenario === name);
-      expect(figures.length).toBe(own.length + 1);
-      expect(figures.at(-1)).toMatchObject({
-        scenario: REFERENCE_SCENARIO,
-        metric: `in ${name}`,
-        unit: 'ns',
-      });
-      expect(new Set(own.map(({ metric }) => metric)).size).toBe(own.length);
-      for (const { metric, unit, value, spread } of figures) {
-        expect(unit === 'collections' ? value >= 0 : value > 0, metric).toBe(true);
-        expect(spread[0] <= value && value <= spread[1], metric).toBe(true);
-      }
-    },
-  );
+  it.each(Object.entries(SMALL))('%s answers figures that can be', async (name, measure) => {
+    const figures = await measure();
+    const own = figures.filter(({ scenario }) => scenario === name);
+    expect(figures.length).toBe(own.length + 1);
+    expect(figures.at(-1)).toMatchObject({
+      scenario: REFERENCE_SCENARIO,
+      metric: `in ${name}`,
+      unit: 'ns',
+    });
+    expect(new Set(own.map(({ metric }) => metric)).size).toBe(own.length);
+    for (const { metric, unit, value, spread } of figures) {
+      expect(unit === 'collections' ? value >= 0 : value > 0, metric).toBe(true);
+      expect(spread[0] <= value && value <= spread[1], metric).toBe(true);
+    }
+  });
 });
 
 /** What the counters have counted since they were last asked. */

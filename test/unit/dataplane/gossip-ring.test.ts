@@ -112,11 +112,11 @@ describe.skipIf(!isBuilt)(`a ring between two threads${reason}`, () => {
     // What was refused after the last that came is no gap.
     expect(consumed.gaps).toBeLessThanOrEqual(refused);
     expect(consumed.last).toBe(accepted + consumed.gaps);
-  }, 30_000);
+  });
 
   it('would be seen to, if two threads pushed', async () => {
     const { produced, consumed } = await hammer(2);
     const accepted = produced.reduce((sum, one) => sum + one.accepted, 0);
     expect(consumed.unordered + consumed.torn + Math.abs(accepted - consumed.received)).toBeGreaterThan(0);
-  }, 30_000);
+  });
 });

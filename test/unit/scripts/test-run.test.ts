@@ -43,7 +43,7 @@ const MIXED = `${AT_FIRST}
   test('four', () => { throw new TypeError('never\\nwell'); });
 `;
 
-test('tells what is flaky from what fails, by name and first line, at the end', { timeout: 60_000 }, () => {
+test('tells what is flaky from what fails, by name and first line, at the end', () => {
   put('mixed.test.mjs', MIXED);
   const { status, end } = run();
   expect(status).toBe(1);
@@ -65,7 +65,7 @@ test('tells what is flaky from what fails, by name and first line, at the end', 
   ]);
 });
 
-test('gives a hook that failed once a second chance, with the tests behind it', { timeout: 60_000 }, () => {
+test('gives a hook that failed once a second chance, with the tests behind it', () => {
   const hook = `beforeAll(() => { if (!seen('hook')) throw new Error('no hook'); });`;
   put('hook.test.mjs', `${AT_FIRST} ${hook} test('one', () => {});`);
   const { status, end } = run();
@@ -74,9 +74,7 @@ test('gives a hook that failed once a second chance, with the tests behind it', 
   expect(status).toBe(0);
 });
 
-test('gives no second chance to errors outside of tests, nor where none is wanted', {
-  timeout: 60_000,
-}, () => {
+test('gives no second chance to errors outside of tests, nor where none is wanted', () => {
   put('stray.test.mjs', `test('one', () => { Promise.reject(new RangeError('nobody waits')); });`);
   const stray = run();
   expect(stray.status).toBe(1);
@@ -88,7 +86,7 @@ test('gives no second chance to errors outside of tests, nor where none is wante
   expect(run('--once').end.at(-1)).toBe('0 passed, 1 failed, 0 skipped');
 });
 
-test('fails where there is nothing to run', { timeout: 60_000 }, () => {
+test('fails where there is nothing to run', () => {
   const { status, end } = run('no-such-file');
   expect(status).toBe(1);
   expect(end).toContain('  failed: the run itself');

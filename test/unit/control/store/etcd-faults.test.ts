@@ -27,7 +27,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, ms =
   }
 }
 
-describe.skipIf(missing)('etcd', { timeout: 60_000 }, () => {
+describe.skipIf(missing)('etcd', () => {
   let etcd: TestEtcd;
   const stores: EtcdStore[] = [];
   const open = async (options: Partial<EtcdStoreOptions> = {}): Promise<EtcdStore> => {
@@ -37,7 +37,7 @@ describe.skipIf(missing)('etcd', { timeout: 60_000 }, () => {
   };
   beforeEach(async () => {
     etcd = await TestEtcd.start();
-  }, 30_000);
+  });
   afterEach(async () => {
     await Promise.all(stores.splice(0).map((store) => store.close()));
     await etcd.stop();
@@ -313,7 +313,7 @@ describe.skipIf(missing)('etcd', { timeout: 60_000 }, () => {
 const openssl = !spawnSync('openssl', ['version']).error;
 if (!openssl) console.log('skipped: openssl is not installed');
 
-it.skipIf(missing || !openssl)('etcd over TLS, with client certificates', { timeout: 60_000 }, async () => {
+it.skipIf(missing || !openssl)('etcd over TLS, with client certificates', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'podwire-tls-'));
   const file = (name: string) => join(directory, name);
   const run = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });

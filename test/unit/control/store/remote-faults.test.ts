@@ -55,7 +55,7 @@ afterEach(async () => {
   bench.close();
 });
 
-describe('a store that does not answer', { timeout: 30_000 }, () => {
+describe('a store that does not answer', () => {
   it('is told so after a bounded time, whatever the network does', async () => {
     const store = await open(500);
     proxy.stall();
@@ -124,7 +124,7 @@ describe('a store that does not answer', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a watch', { timeout: 60_000 }, () => {
+describe('a watch', () => {
   it('misses and doubles nothing while the network is cut, stalled and slow amid writes', async () => {
     const store = await open();
     const total = 1500;
@@ -309,7 +309,7 @@ describe('a watch', { timeout: 60_000 }, () => {
   });
 });
 
-it('serves many watchers at once, each with everything', { timeout: 60_000 }, async () => {
+it('serves many watchers at once, each with everything', async () => {
   const store = await open(5000);
   const seen = Array.from({ length: 200 }, () => 0);
   await Promise.all(
