@@ -10,8 +10,8 @@ import { PLUGIN } from './settings.js';
 
 /** A relative module in quotes: of an import, or of the URL from which the start in bin/ imports. */
 const RELATIVE = /['"](\.{1,2}\/[^'"\n]+\.js)['"]/g;
-/** An import of a package. */
-const PACKAGE = /(?:^|\n)\s*(?:import|export)[^'"\n;]*['"](?!node:|\.)([^'"\n]+)['"]/;
+/** An import of a package; of several lines the last one says from where. */
+const PACKAGE = /^(?:(?:import|export|\}).*\bfrom|import)\s*['"](?!node:|\.)([^'"]+)['"]/m;
 
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
