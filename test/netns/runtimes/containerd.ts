@@ -128,13 +128,19 @@ export class ContainerdHost {
     return (await this.client.call('ListPodSandbox', {})).items.map(({ id }) => id);
   }
 
+  /** Removes every sandbox, with its containers. Answers their IDs. */
+  async removeAll(): Promise<readonly string[]> {
+    const ids = await this.list().catch(() => []);
+    for (const pod_sandbox_id of ids) {
+      await this.client.call('StopPodSandbox', { pod_sandbox_id }).catch(() => {});
+      await this.client.call('RemovePodSandbox', { pod_sandbox_id }).catch(() => {});
+    }
+    return ids;
+  }
+
   /** Nothing of this host remains, whatever its pods were doing. Needs the daemon, for an orderly DEL. */
   async cleanup(): Promise<void> {
-    const left = await this.list().catch(() => []);
-    for (const id of left) {
-      await this.client.call('StopPodSandbox', { pod_sandbox_id: id }).catch(() => {});
-      await this.client.call('RemovePodSandbox', { pod_sandbox_id: id }).catch(() => {});
-    }
+    const left = await this.removeAll();
     this.cri?.close();
     await this.end();
     await endProcesses(this.directory, this.cgroup);

@@ -88,10 +88,13 @@ export class PodmanHost {
   }
 
   /** Addresses of a container, as podman has them from the plugin; IPv4 first. */
-  async addresses(container: string, network = this.options.networks[0].name): Promise<string[]> {
-    const [{ NetworkSettings }] = JSON.parse(await this.podman('inspect', container)) as Inspected[];
-    const { IPAddress, GlobalIPv6Address } = NetworkSettings.Networks[network];
-    return [IPAddress, GlobalIPv6Address].filter((address) => address !== '');
+  async addresses(container: string, network?: string): Promise<string[]> {
+    return this.addressesIn(network ?? this.options.networks[0].name, container).then(([first]) => first);
+  }
+
+  /** The same of several, in the default network. */
+  addressesOf(...containers: string[]): Promise<string[][]> {
+    return this.addressesIn(this.options.networks[0].name, ...containers);
   }
 
   /** Paths of the network namespaces of containers. */
@@ -118,6 +121,14 @@ export class PodmanHost {
     unmountBelow(this.directory);
     await removeCgroups(this.cgroup);
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private async addressesIn(network: string, ...containers: string[]): Promise<string[][]> {
+    const inspected = JSON.parse(await this.podman('inspect', ...containers)) as Inspected[];
+    return inspected.map(({ NetworkSettings }) => {
+      const { IPAddress, GlobalIPv6Address } = NetworkSettings.Networks[network];
+      return [IPAddress, GlobalIPv6Address].filter((address) => address !== '');
+    });
   }
 
   /** Lines that podman prints; none where it fails. */

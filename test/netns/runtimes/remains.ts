@@ -2,12 +2,22 @@
 import { existsSync } from 'node:fs';
 import type { Pod, ResourceList } from '../../../src/control/api/types.js';
 import { openTaps } from '../../support/netns-process.js';
+import { WORKERS } from '../../support/netns-workers.js';
 import { type DaemonBench, type RunningDaemon, until } from '../daemon-support.js';
 import type { CniFolders } from './cni-folders.js';
 import { cniResults, processesWith } from './leftovers.js';
 
-/** How many containers a test makes and removes; more finds more, and takes longer. */
-export const CYCLES = Number(process.env.PODWIRE_RUNTIME_CYCLES || 50);
+/** How many containers of each runtime are made and removed, half a second of a processor each; fewer in the run with more workers. */
+export const CYCLES = Number(process.env.PODWIRE_RUNTIME_CYCLES || (WORKERS > 1 ? 12 : 25));
+/** As many at a time. */
+const BATCH = 4;
+
+/** Names of the containers, batch by batch. */
+export function batches(): string[][] {
+  const names = Array.from({ length: CYCLES }, (_, index) => `c${index}`);
+  const starts = names.flatMap((_, index) => (index % BATCH === 0 ? [index] : []));
+  return starts.map((start) => names.slice(start, start + BATCH));
+}
 
 export interface Traces {
   readonly bench: DaemonBench;

@@ -18,21 +18,36 @@ export function httpServer(text: string, mebibytes = 0): string[] {
 /**
  * Gets a page; waits for the server to begin, which neither runtime does. Debian's static busybox dies of `wget -T`.
  */
-export function httpGet(address: string, path = ''): string[] {
-  return ['sh', '-c', `${waitFor(address)}; timeout 20 wget -qO- http://${host(address)}/${path}`];
+export function httpGet(address: string): string[] {
+  return ['sh', '-c', `${waitFor(address)}; timeout 20 wget -qO- http://${host(address)}/`];
 }
 
-/** Prints the SHA-256 of a file that a server has. */
-export function httpDigest(address: string, path: string): string[] {
-  return [...httpGet(address, path).slice(0, -1), `${httpGet(address, path).at(-1)} | sha256sum`];
+/** Prints the SHA-256 of the file `big` that a server has. */
+export function bigDigest(address: string): string[] {
+  return ['sh', '-c', `${waitFor(address)}; timeout 30 wget -qO- http://${host(address)}/big | sha256sum`];
 }
 
 /** Prints the same of the file itself, in the server's container. */
-export const BIG_DIGEST = ['sh', '-c', `sha256sum < ${FOLDER}/big`];
+export const BIG_FILE_DIGEST = ['sh', '-c', `sha256sum < ${FOLDER}/big`];
+
+/** All of these, one after the other, until one fails: each call of a runtime costs more than what it runs. */
+export function all(...commands: readonly string[][][]): string[] {
+  return ['sh', '-c', commands.flat().map(quoted).join(' && ')];
+}
+
+/** What so many pings print that lost nothing, and then a page, as often. */
+export function reached(pings: number, page = ''): RegExp {
+  const lines = page === '' ? '' : `(${page}\\s*){${pings}}`;
+  return new RegExp(`^([^%]* 0% packet loss[^%]*){${pings}}${lines}$`);
+}
 
 /** Two echo requests; busybox knows the family by the address. */
 export function ping(address: string): string[] {
   return ['ping', '-c', '2', '-W', '5', address];
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
 }
 
 function waitFor(address: string): string {
