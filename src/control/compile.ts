@@ -49,6 +49,17 @@ export interface PlannedMember {
   readonly node: string;
 }
 
+/** The interface of the host that a network's pods are on. */
+export interface PlannedUplink {
+  /** Number of its port. */
+  readonly port: number;
+  /** `eth0`, for people. */
+  readonly name: string;
+  /** MAC address of the interface, which is the host's. */
+  readonly mac: string;
+  readonly mtu: number;
+}
+
 export interface PlannedNetwork {
   readonly name: string;
   readonly mode: NetworkMode;
@@ -59,6 +70,8 @@ export interface PlannedNetwork {
   readonly vni?: number;
   /** Pods of an overlay on other nodes. */
   readonly members?: readonly PlannedMember[];
+  /** Of a raw network, which has one domain without gateways; undefined while its interface is not there. */
+  readonly uplink?: PlannedUplink;
 }
 
 export interface PlannedPort {
@@ -122,7 +135,11 @@ export function compile(plan: Plan): Snapshot {
   const { cluster } = plan;
   return {
     generation: plan.generation,
-    ports: [...ports, ...(cluster && home ? [tunnelPort(cluster.tunnel)] : [])].sort(byId),
+    ports: [
+      ...ports,
+      ...plan.networks.flatMap(uplinkPorts),
+      ...(cluster && home ? [tunnelPort(cluster.tunnel)] : []),
+    ].sort(byId),
     domains: [
       ...plan.networks.flatMap((network) => domainSpecs(network, plan)),
       ...(cluster && home ? [tunnelDomain(cluster.tunnel, home)] : []),
@@ -166,6 +183,7 @@ function domainSpecs(network: PlannedNetwork, plan: Plan): DomainSpec[] {
     gatewayMac: macOf(gateways),
     gateways,
     learning: !network.sourceGuard,
+    ...(network.uplink && index === 0 && { uplink: network.uplink.port }),
     ...(plan.cluster && network.vni !== undefined && { vni: network.vni, peers: [...peers] }),
   }));
 }
@@ -246,6 +264,14 @@ function domainRoutes(table: number, network: PlannedNetwork): RouteSpec[] {
     ...cidrs.map((prefix) => ({ table, prefix, kind: 'connected' as const, domain: id })),
     ...gateways.map((address) => ({ table, prefix: hostPrefix(address), kind: 'local' as const })),
   ]);
+}
+
+/** Its MAC address and guard say nothing: the data plane guards an uplink by what it knows of the domain's ports. */
+function uplinkPorts({ uplink, domains: [domain], routeTable }: PlannedNetwork): PortSpec[] {
+  if (!uplink || !domain) return [];
+  const { port: id, name, mac, mtu } = uplink;
+  const attachment = { kind: 'domain', domain: domain.id } as const;
+  return [{ id, name, mac, addresses: [], attachment, routeTable, mtu, guard: false }];
 }
 
 function tunnelPort({ port, mac, mtu }: PlannedTunnel): PortSpec {
