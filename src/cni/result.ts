@@ -20,6 +20,7 @@ export interface Result {
 
 /** What is in entries of 1.1.0 only. */
 const NEW_OF_INTERFACES = ['mtu', 'socketPath', 'pciID'];
+const LOOPBACK = 'lo';
 const NEW_OF_ROUTES = ['mtu', 'advmss', 'priority', 'table', 'scope'];
 
 /** Undefined where there is none. @throws CniError 1 where its version is not spoken here, 7 where it is no result. */
@@ -68,12 +69,15 @@ export function worded(result: Result, version: CniVersion): Json {
   };
 }
 
-/** The addresses and the MAC address that the last result says of an interface in a container. @throws CniError 102 */
-export function expectedOf({ interfaces, ips }: Result, ifname: string): { ips: string[]; mac?: string } {
-  const index = interfaces.findIndex(
-    ({ name, sandbox }) => name === ifname && sandbox !== undefined && sandbox !== '',
-  );
-  if (index < 0) {
+/**
+ * The addresses and the MAC address that the last result says of an interface in a container. In a network of mode none it
+ * is the loopback, by whichever name ADD was called.
+ * @throws CniError 102
+ */
+export function expectedOf(result: Result, ifname: string): { ips: string[]; mac?: string } {
+  const { interfaces, ips } = result;
+  const index = indexInContainer(result, ifname) ?? indexInContainer(result, LOOPBACK);
+  if (index === undefined) {
     throw new CniError(
       'CHECK_FAILED',
       `prevResult has no interface ${ifname} in a container; ADD answered one`,
@@ -84,6 +88,12 @@ export function expectedOf({ interfaces, ips }: Result, ifname: string): { ips: 
     ips: ips.filter((ip) => ip.interface === index).map(({ address }) => String(address)),
     ...(typeof mac === 'string' && mac !== '' && { mac: mac.toLowerCase() }),
   };
+}
+
+function indexInContainer({ interfaces }: Result, ifname: string): number | undefined {
+  const isInside = (sandbox: unknown) => sandbox !== undefined && sandbox !== '';
+  const index = interfaces.findIndex(({ name, sandbox }) => name === ifname && isInside(sandbox));
+  return index < 0 ? undefined : index;
 }
 
 function checkIp(ip: Json, key: string, interfaces: number): void {

@@ -4,6 +4,8 @@
  *
  * A container's interface belongs to a pod: the one that Kubernetes or the runtime names, else `cni/CONTAINERID`.
  */
+import { closeFile } from '../linux/libc.js';
+import { openNamespace } from '../linux/netns.js';
 import type {
   CniAddAnswer,
   CniAddRequest,
@@ -17,6 +19,8 @@ import type { AttachRequest } from './api/types.js';
 import type { Attacher } from './attacher.js';
 import { checkInterface } from './cni-check.js';
 import { PodwireError, unsupported } from './errors.js';
+import { foreignDefaults } from './host/default-routes.js';
+import { inside } from './host/inside.js';
 import { resourceName } from './model/kinds.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
@@ -123,8 +127,24 @@ export class Cni {
         const gateway = ofFamily(address);
         return { address, ...(gateway !== undefined && { gateway }) };
       }),
-      routes: gateways.map((gw) => ({ dst: isIpv6(gw) ? '::/0' : '0.0.0.0/0', gw })),
+      routes: routesInForce(attachment, gateways),
     };
+  }
+}
+
+/** A default route through another interface of the namespace was left alone, so that is none of this one's. */
+function routesInForce(
+  { netns, ifname }: AttachmentRecord,
+  gateways: readonly string[],
+): CniAddAnswer['routes'] {
+  const namespace = openNamespace(netns);
+  try {
+    const foreign = inside(namespace, () => foreignDefaults(ifname));
+    return gateways
+      .filter((gateway) => !foreign[isIpv6(gateway) ? 6 : 4])
+      .map((gw) => ({ dst: isIpv6(gw) ? '::/0' : '0.0.0.0/0', gw }));
+  } finally {
+    closeFile(namespace);
   }
 }
 
