@@ -127,6 +127,26 @@ describe('fuzzing the engine', () => {
   });
 
   it(
+    'loses nothing where packets have to wait',
+    () => {
+      const cases = fuzzCases(golden, fc.constantFrom(...FUZZ_PORTS));
+      const fuzzed = new FuzzSwitch(true);
+      let most = 0;
+      fuzz(
+        'engine with limits',
+        cases,
+        (one) => {
+          expectLaws(fuzzed, one);
+          most = Math.max(most, fuzzed.harness.engine.held);
+        },
+        { budget: 3000 },
+      );
+      expect(most).toBeGreaterThan(5);
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  it(
     'loses nothing and writes nowhere else',
     () => {
       const keep = (found: unknown) => console.log(`kept as ${keepInCorpus(found as FuzzCase)}`);

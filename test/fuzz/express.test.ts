@@ -18,11 +18,18 @@ import {
   goldenInputs,
 } from '../support/fuzz-packets.js';
 import { FUZZ_TIMEOUT, fuzz } from '../support/fuzz-run.js';
-import { FUZZ_OFFLOADS, FUZZ_PORTS, FUZZ_TUNNEL, fuzzSnapshot } from '../support/fuzz-world.js';
+import {
+  FUZZ_OFFLOADS,
+  FUZZ_PORTS,
+  FUZZ_TUNNEL,
+  fuzzSnapshot,
+  limitedFuzzSnapshot,
+} from '../support/fuzz-world.js';
 import { repairChecksums } from '../support/packet-repair.js';
 
 const golden = await goldenInputs();
 const TABLES = [true, false].map((isLarge) => compileTables(fuzzSnapshot(isLarge)));
+const LIMITED = [true, false].map((isLarge) => compileTables(limitedFuzzSnapshot(isLarge)));
 
 type Sent = Map<number, HarnessPacket[]>;
 
@@ -30,6 +37,10 @@ class Pair {
   readonly short = make(true);
   private readonly long = make(false);
   private swaps = 0;
+
+  constructor(private readonly tables = TABLES) {
+    for (const { engine } of [this.short, this.long]) engine.swap(tables[0]);
+  }
 
   /** What both send of the same. */
   send(packets: readonly FuzzPacket[]): [Sent, Sent] {
@@ -46,7 +57,7 @@ class Pair {
     if (swap) this.swaps++;
     for (const harness of [this.short, this.long]) {
       harness.now += wait;
-      if (swap) harness.engine.swap(TABLES[this.swaps % 2]);
+      if (swap) harness.engine.swap(this.tables[this.swaps % 2]);
     }
   }
 
@@ -153,6 +164,27 @@ describe('the short way beside the long one', () => {
       fuzz('express, one by one', mixed(), check, { budget: 4000 });
       // It is no comparison where hardly anything goes the short way.
       expect(pair.expressPackets).toBeGreaterThan(packets / 20);
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  it(
+    'sends the same octets where ports have limits, at the same times',
+    () => {
+      const pair = new Pair(LIMITED);
+      const check = ({ rounds }: FuzzCase): void => {
+        for (const round of rounds) {
+          pair.begin({ ...round, wait: Math.min(round.wait, 20) });
+          for (const packet of round.packets) {
+            const [short, long] = pair.send([packet]);
+            expect(framesOf(short)).toEqual(framesOf(long));
+          }
+        }
+        const [short, long] = pair.counts();
+        expect(short).toEqual(long);
+      };
+      fuzz('express with limits', mixed(), check, { budget: 3000 });
+      expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,
   );

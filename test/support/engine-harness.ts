@@ -22,6 +22,7 @@ export interface HarnessOptions {
   /** Without it the WebAssembly kernel. */
   readonly checksum?: EngineOptions['checksum'];
   readonly express?: boolean;
+  readonly limits?: EngineOptions['limits'];
 }
 
 /** What a port was given to send; of a datagram, where to. */
@@ -42,8 +43,8 @@ export class EngineHarness {
     readonly snapshot: Snapshot,
     options: HarnessOptions = {},
   ) {
-    const { slots = 512, checksum = wasmChecksum, express } = options;
-    this.engine = new Engine({ slots, seed: 7, checksum, express });
+    const { slots = 512, checksum = wasmChecksum, express, limits } = options;
+    this.engine = new Engine({ slots, seed: 7, checksum, express, limits });
     for (const { id, name, mtu } of snapshot.ports) {
       const offloads = options.offloads?.[id] ?? 0;
       const device =

@@ -8,7 +8,7 @@ import type { TakenPacket } from '../../src/dataplane/devices/memory.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import { EngineHarness } from './engine-harness.js';
 import type { FuzzRound } from './fuzz-packets.js';
-import { FUZZ_OFFLOADS, fuzzSnapshot } from './fuzz-world.js';
+import { FUZZ_OFFLOADS, fuzzSnapshot, limitedFuzzSnapshot } from './fuzz-world.js';
 
 const SLOTS = 128;
 const PATTERN = 0xa5;
@@ -16,17 +16,22 @@ const PATTERN = 0xa5;
 /** Longer than anything is remembered (ms). */
 const AGES = 1_000_000;
 
-const WHOLE = compileTables(fuzzSnapshot(true));
-const SMALL = compileTables(fuzzSnapshot(false));
+const TABLES = [fuzzSnapshot, limitedFuzzSnapshot].map((snapshot) => ({
+  whole: compileTables(snapshot(true)),
+  small: compileTables(snapshot(false)),
+}));
 
 export class FuzzSwitch {
   readonly harness: EngineHarness;
+  private readonly tables: (typeof TABLES)[number];
   private isLarge = true;
   /** 1: taken since the last look. */
   private readonly taken = new Uint8Array(SLOTS);
   private readonly reserved: number;
 
-  constructor() {
+  /** @param isLimited whether ports have limits. */
+  constructor(isLimited = false) {
+    this.tables = TABLES[isLimited ? 1 : 0];
     this.harness = new EngineHarness(fuzzSnapshot(true), { slots: SLOTS, offloads: FUZZ_OFFLOADS });
     const { pool } = this.harness.engine;
     pool.bytes.fill(PATTERN);
@@ -34,6 +39,7 @@ export class FuzzSwitch {
     const usable = all.filter((slot) => slot % 2 === 0);
     for (const slot of usable.reverse()) pool.release(slot);
     this.reserved = SLOTS - usable.length;
+    this.harness.engine.swap(this.tables.whole);
     const take = pool.take.bind(pool);
     pool.take = () => {
       const slot = take();
@@ -49,7 +55,7 @@ export class FuzzSwitch {
     harness.engine.sweep(harness.now);
     for (const port of harness.devices.keys()) harness.engine.context.learned.forgetPort(port);
     this.isLarge = true;
-    harness.engine.swap(WHOLE);
+    harness.engine.swap(this.tables.whole);
   }
 
   /** Answers what each port sent. */
@@ -58,7 +64,7 @@ export class FuzzSwitch {
     harness.now += round.wait;
     if (round.swap) {
       this.isLarge = !this.isLarge;
-      harness.engine.swap(this.isLarge ? WHOLE : SMALL);
+      harness.engine.swap(this.isLarge ? this.tables.whole : this.tables.small);
     }
     for (const { port, bytes, facts, remote } of round.packets) harness.inject(port, bytes, facts, remote);
     harness.run();

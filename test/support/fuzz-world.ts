@@ -158,3 +158,22 @@ export function fuzzSnapshot(isLarge: boolean): Snapshot {
     ],
   };
 }
+
+const RATE = { bitsPerSecond: 1_000_000, burstBytes: 2000 };
+const EVERYONE = ['0.0.0.0/0', '::/0'];
+
+/** The same with limits and impairments at most ports, so that packets wait in each place where they can. */
+export function limitedFuzzSnapshot(isLarge: boolean): Snapshot {
+  const snapshot = fuzzSnapshot(isLarge);
+  const ports = snapshot.ports.map((spec): PortSpec => {
+    if (spec.attachment.kind === 'tunnel') return spec;
+    const rates =
+      spec.id % 2 === 0 ? { fromPort: RATE } : isLarge ? { fromPort: RATE, toPort: RATE } : undefined;
+    const impairments = [
+      { direction: 'from-port', prefixes: EVERYONE, delayMs: 2, jitterMs: 1, loss: 0.1 },
+      { direction: 'to-port', prefixes: EVERYONE, delayMs: spec.id, rate: RATE, loss: 0.1 },
+    ] as const;
+    return { ...spec, rates, impairments: impairments.slice(spec.id % 3) };
+  });
+  return { ...snapshot, ports };
+}

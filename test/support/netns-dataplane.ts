@@ -8,7 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { offloadBits } from '../../src/control/host/tap.js';
-import type { Snapshot } from '../../src/dataplane/snapshot.js';
+import type { PortSpec, Snapshot } from '../../src/dataplane/snapshot.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import type { Dataplane, DataplaneOptions } from '../../src/dataplane/worker/handle.js';
 import { withNamespace } from '../../src/linux/netns.js';
@@ -54,6 +54,7 @@ export class DataplaneBench {
   private readonly prefix = `pwp${process.pid}x${made++}`;
   private readonly namespaces: string[] = [];
   private dataplane: Dataplane | undefined;
+  private generation = 1;
   /** Bits of OFFLOAD that each side's device has. */
   readonly offloads: Partial<Record<Side, number>> = {};
 
@@ -73,6 +74,12 @@ export class DataplaneBench {
     }
     await dataplane.swap(compileTables(SNAPSHOT));
     return dataplane;
+  }
+
+  /** Puts a snapshot in force in which the sides have these limits and no other. */
+  async limit(limits: Partial<Record<Side, Pick<PortSpec, 'rates' | 'impairments'>>>): Promise<void> {
+    const ports = SNAPSHOT.ports.map((port) => ({ ...port, ...limits[port.name as Side] }));
+    await this.dataplane?.swap(compileTables({ ...SNAPSHOT, generation: ++this.generation, ports }));
   }
 
   async cleanup(): Promise<void> {

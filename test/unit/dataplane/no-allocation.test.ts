@@ -95,6 +95,31 @@ describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
     60_000,
   );
 
+  it('for packets that have to wait', async () => {
+    const work = await workload('mixed', 2_000_000);
+    const rate = { bitsPerSecond: 100_000_000_000, burstBytes: 0 };
+    const impairments = (['from-port', 'to-port'] as const).map((direction) => ({
+      ...{ direction, prefixes: ['0.0.0.0/0', '::/0'] },
+      ...{ delayMs: 1, jitterMs: 0.5, loss: 0.01, rate },
+    }));
+    const ports = work.snapshot.ports.map((port) =>
+      port.attachment.kind === 'tunnel'
+        ? port
+        : { ...port, rates: { fromPort: rate, toPort: rate }, impairments },
+    );
+    const { sent, packets, collections, heapGrowth } = run({
+      ...work,
+      snapshot: { ...work.snapshot, ports },
+    });
+    console.log(
+      `waiting: ${sent} of ${packets} sent, heap ${heapGrowth} bytes, ${JSON.stringify(collections)}`,
+    );
+    expect(sent).toBeGreaterThan(packets / 10);
+    expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
+    expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
+    expect(heapGrowth).toBeLessThan(MEGABYTE);
+  }, 60_000);
+
   it('for addresses that another engine is told', () => {
     const { packets, milliseconds, collections, heapGrowth, moved, unshared } = run(strangers());
     const rate = (packets / milliseconds / 1000).toFixed(2);

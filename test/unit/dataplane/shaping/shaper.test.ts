@@ -1,6 +1,7 @@
 // The shaper within an engine, with the real pool; time is what the test says.
 import { describe, expect, it } from 'vitest';
 import { PACKET } from '../../../../src/dataplane/pool.js';
+import { BUCKET_BYTES } from '../../../../src/dataplane/shaping/rate-buckets.js';
 import type { ImpairmentSpec, PortSpec, Snapshot } from '../../../../src/dataplane/snapshot.js';
 import { compileTables } from '../../../../src/dataplane/tables.js';
 import { GSO } from '../../../../src/wire/virtio-net.js';
@@ -388,5 +389,25 @@ describe('sweep', () => {
     expect(world.engine.sweep(world.now + 0.25)).toBeCloseTo(0.55, 2);
     expect(world.engine.sweep(world.now + 0.79)).toBe(0.05);
     expect(new World({}).engine.sweep(0)).toBe(-1);
+  });
+});
+
+describe('two engines', () => {
+  it('keep to one limit of a port that both write to, whatever their clocks show', () => {
+    const buckets = new SharedArrayBuffer(BUCKET_BYTES);
+    const limits = { 2: { rates: { toPort: MEGABIT } } };
+    const first = new World(limits, { limits: { buckets, clockStart: 0 } });
+    const second = new World(limits, { limits: { buckets, clockStart: -5000.25 } });
+    second.now = first.now + 5000.25;
+    second.run();
+    for (let i = 0; i < 4; i++) {
+      first.send(0, 2, 1);
+      second.send(1, 2, 1);
+    }
+    const seen = [first.watch(2, 70), second.watch(2, 70)].map((arrivals) => arrivals.map(([ms]) => ms));
+    expect(seen).toEqual([
+      [0, 16, 32, 48],
+      [8, 24, 40, 56],
+    ]);
   });
 });
