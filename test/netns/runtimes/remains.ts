@@ -7,7 +7,7 @@ import { type DaemonBench, type RunningDaemon, until } from '../daemon-support.j
 import type { CniFolders } from './cni-folders.js';
 import { cniResults, processesWith } from './leftovers.js';
 
-/** How many containers of each runtime are made and removed, half a second of a processor each; fewer in the run with more workers. */
+/** How many containers of each runtime are made and removed; each costs half a second of a processor. */
 export const CYCLES = Number(process.env.PODWIRE_RUNTIME_CYCLES || (WORKERS > 1 ? 12 : 25));
 /** As many at a time. */
 const BATCH = 4;
