@@ -7,7 +7,7 @@
  *     eth0        eth0
  *   ┌─ one ─┐   ┌─ two ─┐     containers: namespaces
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf, CniBench } from './cni/cni-bench.js';
@@ -68,6 +68,15 @@ describe.skipIf(missing)(`the CNI plugin [${missing ?? 'namespaces'}]`, () => {
       await bench.plugin('DEL', container, { cniVersion, prevResult: { cniVersion: '0.2.0', ip4: {} } }),
     ).toMatchObject({ status: 0 });
     expect(bench.link(short)).toBeUndefined();
+  });
+
+  it('is one file that imports nothing but Node', () => {
+    const bundle = new URL('../../dist/src/cni/bundle.js', import.meta.url);
+    const imports = [
+      ...readFileSync(bundle, 'utf8').matchAll(/(?:\bfrom|\bimport|\bimport\()\s*["']([^"']+)["']/g),
+    ];
+    expect(imports.length).toBeGreaterThan(1);
+    expect(imports.map(([, from]) => from).filter((from) => !from.startsWith('node:'))).toEqual([]);
   });
 
   it('says its versions, with and without input', async () => {
