@@ -15,7 +15,9 @@ import { doctorCommand } from './commands/doctor.js';
 import { dropsCommand } from './commands/drops.js';
 import { fdbCommand } from './commands/fdb.js';
 import { getCommand } from './commands/get.js';
+import { impairCommand } from './commands/impair.js';
 import { installCniCommand } from './commands/install-cni.js';
+import { limitCommand } from './commands/limit.js';
 import { neighborsCommand } from './commands/neighbors.js';
 import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
@@ -30,6 +32,8 @@ const COMMANDS = [
   demoCommand,
   attachCommand,
   detachCommand,
+  limitCommand,
+  impairCommand,
   applyCommand,
   getCommand,
   deleteCommand,

@@ -12,10 +12,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Errno, SystemError } from '../linux/errno.js';
 import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
-import type { AttachRequest, NetworkMode } from './api/types.js';
+import type { AttachRequest, Limits, NetworkMode } from './api/types.js';
 import type { Family } from './cidr.js';
 import type { PlannedPort } from './compile.js';
-import { asPodwireError, PodwireError } from './errors.js';
+import { asPodwireError, PodwireError, unsupported } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
 import { createTap, outliving, restoreTap, setPersistent, type Tap } from './host/tap.js';
 import { isPortless, withLength } from './layout.js';
@@ -62,6 +62,7 @@ export interface AttachWish extends AttachRequest {
   readonly netns: string;
   readonly ifname: string;
   readonly port: string;
+  readonly limits?: Limits;
   readonly container?: ContainerReference;
 }
 
@@ -107,6 +108,7 @@ export class Attacher {
   ): Promise<AttachmentRecord> {
     const { port, netns, ifname, aliases, container } = wish;
     refuseRuntime(network, container);
+    if (isLimited(wish.limits)) throw cannotBeLimited(network);
     return this.inNamespace(wish, async (namespace, undo) => {
       refuseFrozenOrFull(network);
       undo.add(() => network.pool.release(port));
@@ -195,6 +197,32 @@ export class Attacher {
     }
   }
 
+  /**
+   * Gives an interface other limits while it runs: in force and recorded when it resolves.
+   * @throws PodwireError; then nothing has changed
+   */
+  async limit(
+    record: AttachmentRecord,
+    limits: Limits | undefined,
+    save: (changed: AttachmentRecord) => Promise<void>,
+  ): Promise<AttachmentRecord> {
+    if (isLimited(limits) && this.isPortless(record.network)) {
+      throw cannotBeLimited(this.parts.networks.get(record.network));
+    }
+    const { limits: before, ...rest } = record;
+    const changed = { ...rest, ...(isLimited(limits) && { limits }) };
+    try {
+      await this.plan(record, changed.limits);
+      await save(changed);
+      return changed;
+    } catch (error) {
+      await this.plan(record, before).catch((failure) => {
+        this.parts.log.error({ port: record.port, error: String(failure) }, 'undo failed');
+      });
+      throw error;
+    }
+  }
+
   /** The namespace of whoever attaches to such a network without saying one. */
   usualNetns(network: string | undefined): string | undefined {
     return this.modeOf(network) === 'host' ? OWN_NAMESPACE : undefined;
@@ -275,7 +303,7 @@ export class Attacher {
   }
 
   private allocate(wish: AttachWish, netnsId: string, network: LiveNetwork): AttachmentRecord {
-    const { port, netns, ifname, aliases, container } = wish;
+    const { port, netns, ifname, aliases, limits, container } = wish;
     const { domain, ips } = network.pool.allocate(port, wish.ips);
     return {
       port,
@@ -288,6 +316,7 @@ export class Attacher {
       mac: this.chooseMac(wish.mac, ips, network),
       mtu: this.mtuOf(network),
       ...(aliases && { aliases }),
+      ...(isLimited(limits) && { limits }),
       ...(container && { container }),
     };
   }
@@ -312,8 +341,8 @@ export class Attacher {
     undo: Undo,
   ): Promise<LivePort> {
     const { ports } = this.parts;
-    const { port: name, network, domain, mac, ips, mtu } = attachment;
-    const port = await ports.add<PlannedPort>({ name, network, domain, mac, ips, mtu }, tap);
+    const { port: name, network, domain, mac, ips, mtu, limits } = attachment;
+    const port = await ports.add<PlannedPort>({ name, network, domain, mac, ips, mtu, limits }, tap);
     undo.add(() => ports.remove(port));
     const { foreignDefaults } = await configureInterface(namespace, this.settingsOf(attachment));
     this.tellForeignDefaults(attachment, foreignDefaults);
@@ -340,6 +369,13 @@ export class Attacher {
     this.parts.log.warn(fields, 'the namespace has a default route through another interface, which stays');
   }
 
+  private async plan({ port }: AttachmentRecord, limits: Limits | undefined): Promise<void> {
+    const live = this.parts.ports.get(port);
+    if (!live) return;
+    this.parts.ports.replan(live, { limits });
+    await this.parts.publish();
+  }
+
   private isOverlay(network: string): boolean {
     return this.parts.networks.find(network)?.spec.mode === 'overlay';
   }
@@ -351,6 +387,17 @@ export class Attacher {
   private macTaken(network: string, mac: string): boolean {
     return this.parts.ports.planned().some((port) => port.network === network && port.mac === mac);
   }
+}
+
+function cannotBeLimited({ name, spec }: LiveNetwork): PodwireError {
+  return unsupported(
+    'limits',
+    `pods in network ${name} of mode ${spec.mode} have no port that could be limited`,
+  );
+}
+
+function isLimited(limits: Limits | undefined): boolean {
+  return limits?.egress !== undefined || limits?.ingress !== undefined;
 }
 
 /** The interface goes with its descriptor, if it has not gone already: then the kernel says EBADFD. */

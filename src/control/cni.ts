@@ -18,10 +18,11 @@ import type {
 import type { AttachRequest } from './api/types.js';
 import type { Attacher } from './attacher.js';
 import { checkInterface } from './cni-check.js';
-import { PodwireError, unsupported } from './errors.js';
+import { PodwireError } from './errors.js';
 import { foreignDefaults } from './host/default-routes.js';
 import { inside } from './host/inside.js';
 import { resourceName } from './model/kinds.js';
+import { cniLimits } from './model/limits.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { Pods } from './pods.js';
@@ -45,7 +46,6 @@ export class Cni {
   /** @throws PodwireError ALREADY_ATTACHED where the pod is another container's, and what an attach throws */
   async add(request: CniAddRequest): Promise<CniAddAnswer> {
     const { namespace, name } = podOf(request);
-    refuseBandwidth(request);
     const container = referenceOf(request);
     await this.parts.pods.attach(namespace, name, attachRequest(request), container);
     const found = await this.parts.pods.ofContainer(container, request.ifname);
@@ -176,7 +176,9 @@ function podOf({ pod, containerId }: CniAddRequest): { namespace: string; name: 
   return { namespace: CNI_NAMESPACE, name: resourceName(name) };
 }
 
-function attachRequest({ netns, ifname, network, ips, mac, aliases }: CniAddRequest): AttachRequest {
+function attachRequest(request: CniAddRequest): AttachRequest {
+  const { netns, ifname, network, ips, mac, aliases, bandwidth } = request;
+  const limits = cniLimits(bandwidth);
   return {
     netns,
     ifname,
@@ -184,11 +186,6 @@ function attachRequest({ netns, ifname, network, ips, mac, aliases }: CniAddRequ
     ...(ips && { ips }),
     ...(mac !== undefined && { mac }),
     ...(aliases && { aliases }),
+    ...(limits && { limits }),
   };
-}
-
-/** The limits are in force with the port or not at all: unlimited traffic is not what was asked for. */
-function refuseBandwidth({ bandwidth = {} }: CniAddRequest): void {
-  const field = Object.entries(bandwidth).find(([, bits]) => bits > 0)?.[0];
-  if (field !== undefined) throw unsupported(`bandwidth.${field}`, 'this version of podwire limits no rates');
 }

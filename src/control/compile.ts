@@ -15,14 +15,17 @@
  */
 import type {
   DomainSpec,
+  ImpairmentSpec,
   NeighbourSpec,
   PeerSpec,
   PortSpec,
+  RateSpec,
   RouteSpec,
   Snapshot,
 } from '../dataplane/snapshot.js';
-import type { NetworkMode } from './api/types.js';
+import type { Limits, NetworkMode, Rate } from './api/types.js';
 import { holds, hostPrefix } from './cidr.js';
+import { impairmentsByPort, type PlannedImpairment } from './compile-impairments.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 
@@ -84,6 +87,8 @@ export interface PlannedPort {
   readonly mac: string;
   readonly ips: readonly string[];
   readonly mtu: number;
+  /** Seen from the pod. */
+  readonly limits?: Limits | undefined;
 }
 
 /** The node's own port: a member of its network's first domain. */
@@ -119,17 +124,20 @@ export interface Plan {
   /** undefined while its interface is being made. */
   readonly node: PlannedNode | undefined;
   readonly pods: readonly PlannedPort[];
+  readonly impairments?: readonly PlannedImpairment[];
   /** Without it there is no other node. */
   readonly cluster?: PlannedCluster;
 }
 
 export function compile(plan: Plan): Snapshot {
   const networks = new Map(plan.networks.map((network) => [network.name, network]));
+  const impairments = impairmentsByPort(plan.impairments ?? [], plan.pods);
   const members = plan.node ? [plan.node, ...plan.pods] : plan.pods;
   const ports = members.flatMap((port) => {
     const network = networks.get(port.network);
     if (!network) throw new Error(`port ${port.name} is in network ${port.network}, which is not planned`);
-    return portSpec(port, network, plan) ?? [];
+    const spec = portSpec(port, network, plan);
+    return spec ? shaped(spec, port.limits, impairments.get(port.id)) : [];
   });
   const home = networks.get(DEFAULT_NETWORK);
   const { cluster } = plan;
@@ -222,6 +230,19 @@ function portSpec(port: PlannedPort, network: PlannedNetwork, plan: Plan): PortS
     mtu: port.mtu,
     guard: !isNode && network.sourceGuard,
   };
+}
+
+function shaped(spec: PortSpec, limits: Limits = {}, impairments?: readonly ImpairmentSpec[]): PortSpec {
+  const { egress, ingress } = limits;
+  const rates = {
+    ...(egress && { fromPort: rateSpec(egress) }),
+    ...(ingress && { toPort: rateSpec(ingress) }),
+  };
+  return { ...spec, ...((egress || ingress) && { rates }), ...(impairments && { impairments }) };
+}
+
+function rateSpec({ rate, burst }: Rate): RateSpec {
+  return { bitsPerSecond: rate, burstBytes: burst };
 }
 
 function attachmentOf(

@@ -13,7 +13,7 @@ import { Dataplane } from '../dataplane/worker/handle.js';
 import { lockDirectory } from '../linux/lock.js';
 import { type ApiDaemon, apiRoutes } from './api/routes.js';
 import { ApiServer, refuseLiveSocket, tcpOptions } from './api/server.js';
-import type { Network, StatusAnswer } from './api/types.js';
+import type { Impairment, Network, StatusAnswer } from './api/types.js';
 import { watchResources } from './api/watch.js';
 import { Attacher } from './attacher.js';
 import { holds } from './cidr.js';
@@ -27,6 +27,7 @@ import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js'
 import { isGone } from './host/namespaces.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
+import { Impairments } from './impairments.js';
 import { KeyedLock } from './keyed-lock.js';
 import { createLogger, type Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
@@ -39,7 +40,16 @@ import { Pods } from './pods.js';
 import { Ports } from './ports.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconcile.js';
-import { claimNode, NETWORKS, PODS, type PodRecord, Records, readPodRecord } from './records.js';
+import {
+  claimNode,
+  IMPAIRMENTS,
+  NETWORKS,
+  PODS,
+  type PodRecord,
+  podKeyOfPort,
+  Records,
+  readPodRecord,
+} from './records.js';
 import { EmbeddedStore } from './store/embedded.js';
 import type { Store } from './store/store.js';
 import { Undo } from './undo.js';
@@ -222,6 +232,7 @@ interface Parts {
   readonly podRecords: Records<PodRecord>;
   readonly pods: Pods;
   readonly cni: Cni;
+  readonly impairments: Impairments;
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
@@ -277,9 +288,17 @@ function assemble(
       ),
     node: nodePort.planned,
     pods: ports.planned(),
+    impairments: impairments.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
   }));
   const publish = () => publisher.publish();
+  const impairments: Impairments = new Impairments({
+    records: new Records<Impairment>(store, IMPAIRMENTS),
+    lock,
+    log,
+    isUp: (pod) => ports.planned().some(({ name }) => podKeyOfPort(name) === pod),
+    publish,
+  });
   const checkHeld = (network: string): void => {
     if (network === DEFAULT_NETWORK) cluster.checkHeld();
   };
@@ -319,6 +338,7 @@ function assemble(
     podRecords,
     pods,
     cni,
+    impairments,
     ports,
     nodePort,
     publisher,
@@ -328,8 +348,9 @@ function assemble(
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
-  const { networks, podRecords, nodePort, publisher, reconciler } = parts;
+  const { networks, impairments, podRecords, nodePort, publisher, reconciler } = parts;
   await networks.load();
+  await impairments.load();
   await podRecords.load();
   await nodePort.open();
   dataplane.onPortDown = (id, reason) => {
@@ -346,7 +367,7 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
 function apiDaemon(
   options: DaemonOptions,
   mtu: number,
-  { networks, pods, cni, ports, nodePort, publisher, store, cluster }: Parts,
+  { networks, pods, cni, impairments, ports, nodePort, publisher, store, cluster }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
 ): ApiDaemon {
@@ -362,6 +383,7 @@ function apiDaemon(
     nodes: cluster.nodes,
     pods,
     cni,
+    impairments,
     revision: async () => (await store.list(NETWORKS)).revision,
     status: () => ({
       node: options.name,

@@ -28,6 +28,7 @@ const TABLE = {
   CIDR_OVERLAP: [409, 'the prefix overlaps one that another network or the node uses'],
   PORTS_EXHAUSTED: [409, 'the switch has no free port'],
   NETWORKS_EXHAUSTED: [409, 'the switch has no free bridge domain'],
+  IMPAIRMENTS_EXHAUSTED: [409, 'a pod has as many impairments in a direction as there can be'],
   REVISION_TOO_OLD: [410, 'changes since that revision are no longer kept: list again and watch from there'],
   LEASE_EXPIRED: [409, 'the lease has ended: its keys are deleted'],
   SUBNET_TAKEN: [409, 'the subnet, or a part of it, belongs to another node'],

@@ -1,9 +1,11 @@
 /**
  * A pod's interfaces among one another: which of them a request means, and how the next one is called.
  */
-import type { AttachRequest } from './api/types.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { AttachRequest, LimitsWish } from './api/types.js';
 import { PodwireError } from './errors.js';
 import { DEFAULT_IFNAME } from './model/attach.js';
+import { readLimits } from './model/limits.js';
 import type { AttachmentRecord, ContainerReference } from './records.js';
 
 /**
@@ -34,11 +36,27 @@ export function refuseOther(
     (wish.mac ?? mac) === mac &&
     (wish.ips ?? []).every((address) => ips.includes(address));
   const isOthers = attachment.container?.id !== container?.id && container !== undefined;
-  if (isSame && !isOthers) return;
+  if (isSame && !isOthers) {
+    refuseOtherLimits(key, attachment, wish.limits);
+    return;
+  }
   const whose = isOthers && attachment.container ? ` by container ${attachment.container.id}` : '';
   throw new PodwireError(
     'ALREADY_ATTACHED',
     `pod ${key} is attached already${whose}: ${ifname} (${ips.join(', ')}) in ${netns}, network ${network}; detach it first`,
+  );
+}
+
+function refuseOtherLimits(
+  key: string,
+  { ifname, limits = {} }: AttachmentRecord,
+  wish: LimitsWish | undefined,
+): void {
+  if (wish === undefined || isDeepStrictEqual(readLimits('limits.', wish), limits)) return;
+  throw new PodwireError(
+    'ALREADY_ATTACHED',
+    `pod ${key} is attached already, ${ifname} with other limits; 'podwire limit' changes them while it runs`,
+    'limits',
   );
 }
 

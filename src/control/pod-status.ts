@@ -39,7 +39,7 @@ export function hostPodStatus(ips: readonly string[]): PodStatus {
 }
 
 function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): InterfaceStatus {
-  const { ifname, network, ips, mac, mtu, aliases, container } = attachment;
+  const { ifname, network, ips, mac, mtu, aliases, limits, container } = attachment;
   return {
     ifname,
     network,
@@ -49,6 +49,7 @@ function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): 
     gateways: [...state.gatewaysOf(attachment)],
     up: state.isUp(attachment),
     ...(aliases && { aliases: [...aliases] }),
+    ...(limits && { limits }),
     ...(container && { containerId: container.id }),
   };
 }

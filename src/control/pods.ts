@@ -3,7 +3,15 @@
  * namespace. Everything that changes a pod holds the pod's lock; different pods go on side by side.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AttachAnswer, AttachRequest, DetachAnswer, DetachRequest, Pod } from './api/types.js';
+import type {
+  AttachAnswer,
+  AttachRequest,
+  DetachAnswer,
+  DetachRequest,
+  LimitAnswer,
+  Limits,
+  Pod,
+} from './api/types.js';
 import type { Attacher, AttachWish, RecordKeeper } from './attacher.js';
 import { invalid, PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
@@ -113,15 +121,36 @@ export class Pods {
       const attachments = existing?.attachments ?? [];
       const record: PodRecord = { pod: { ...given, metadata }, applied: true, attachments };
       const wish = attachmentWish(given);
-      if (attachments.length > 0) {
-        refuseOther(key, chosenBy(wish, attachments) ?? attachments[0], wish);
+      const { limits, ...placed } = wish;
+      const first = chosenBy(placed, attachments) ?? attachments[0];
+      if (first) {
+        refuseOther(key, first, placed);
         if (usesHostNetwork(given)) throw hostPodAttached(key);
       }
       const mayAttach = attachments.length === 0 && wish.netns !== undefined;
       if (mayAttach) await this.connect(key, record, this.complete(key, wish, attachments));
       else if (isDeepStrictEqual(record, existing)) return 'unchanged';
+      else if (first && !isDeepStrictEqual(limits, existing && attachmentWish(existing.pod).limits))
+        await this.relimit(key, record, first, limits);
       else await records.save(key, record);
       return existing ? 'configured' : 'created';
+    });
+  }
+
+  /**
+   * Limits an interface while it runs.
+   * @param limits what they do not have is not limited.
+   * @throws PodwireError NOT_FOUND
+   */
+  limit(namespace: string, name: string, ifname: string | undefined, limits: Limits): Promise<LimitAnswer> {
+    const key = podKey(namespace, name);
+    return this.parts.lock.run(key, async () => {
+      const record = this.need(key);
+      const { attachments } = record;
+      const chosen = chosenBy({ ifname }, attachments);
+      if (!chosen) throw notAttached(key, { ifname }, attachments);
+      if (!isDeepStrictEqual(chosen.limits ?? {}, limits)) await this.relimit(key, record, chosen, limits);
+      return { name, namespace, ifname: chosen.ifname, network: chosen.network, limits };
     });
   }
 
@@ -236,6 +265,20 @@ export class Pods {
     return made;
   }
 
+  private async relimit(
+    key: string,
+    record: PodRecord,
+    chosen: AttachmentRecord,
+    limits: Limits | undefined,
+  ): Promise<void> {
+    const { attacher, log, records } = this.parts;
+    await attacher.limit(chosen, limits, (changed) => {
+      const attachments = record.attachments.map((made) => (made === chosen ? changed : made));
+      return records.save(key, { ...record, attachments });
+    });
+    log.info({ pod: key, ifname: chosen.ifname, limits: limits ?? {} }, 'limits changed');
+  }
+
   /** The last one first, so that the pod's own address goes last. @returns the addresses that are free again. */
   private async releaseAll(
     key: string,
@@ -297,9 +340,19 @@ export class Pods {
   }
 
   private answer(namespace: string, name: string, attachment: AttachmentRecord): AttachAnswer {
-    const { network, ips, mac, mtu, ifname } = attachment;
+    const { network, ips, mac, mtu, ifname, limits } = attachment;
     const gateway = [...this.parts.attacher.gatewaysOf(attachment)];
-    return { name, namespace, network, ips: [...ips], mac, gateway, mtu, ifname };
+    return {
+      name,
+      namespace,
+      network,
+      ips: [...ips],
+      mac,
+      gateway,
+      mtu,
+      ifname,
+      ...(limits && { limits }),
+    };
   }
 }
 

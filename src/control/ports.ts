@@ -17,7 +17,7 @@ export interface PortTarget {
 export interface LivePort<T extends PlannedPort = PlannedPort> {
   /** The TAP's descriptor: the data plane's, good for ioctls until the port is removed. */
   readonly fd: number;
-  readonly planned: T;
+  planned: T;
 }
 
 export class Ports {
@@ -80,6 +80,11 @@ export class Ports {
   /** From now on it is not; it goes on existing. */
   delist(port: LivePort): void {
     if (this.live.get(port.planned.name) === port) this.live.delete(port.planned.name);
+  }
+
+  /** What is to be published of the port from now on. */
+  replan(port: LivePort, change: Pick<PlannedPort, 'limits'>): void {
+    port.planned = { ...port.planned, ...change };
   }
 
   /** Closes the TAP; one that is not persistent disappears. */

@@ -2,16 +2,17 @@
  * What the store holds, and under which keys:
  *
  *     networks/NAME       a Network as applied
+ *     impairments/NAME    an Impairment as applied
  *     pods/NS/NAME        PodRecord: the Pod, and how it is attached
  *     local/node          NodeRecord: whose data directory this is
  *     local/cluster/…     what was last known of the cluster: cluster/local-copy.ts
  *     cluster/…           the state of the cluster, where this node keeps it: cluster/records.ts
  *
- * Network and Pod are held in memory too; the store is written first, so that memory never knows more.
+ * Network, Impairment and Pod are held in memory too; the store is written first, so that memory never knows more.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { ObjectMeta, Pod } from './api/types.js';
+import type { Limits, ObjectMeta, Pod } from './api/types.js';
 import { PodwireError } from './errors.js';
 import type { Json, Store } from './store/store.js';
 
@@ -38,6 +39,7 @@ export interface AttachmentRecord {
   readonly mtu: number;
   /** More names that it has in its network. */
   readonly aliases?: readonly string[];
+  readonly limits?: Limits;
   /** Where a container runtime has asked for it. */
   readonly container?: ContainerReference;
 }
@@ -67,6 +69,7 @@ export interface NodeRecord {
 
 export const PODS = 'pods/';
 export const NETWORKS = 'networks/';
+export const IMPAIRMENTS = 'impairments/';
 const NODE = 'local/node';
 
 export function podKey(namespace: string, name: string): string {

@@ -6,9 +6,10 @@ import type { AttachAnswer, AttachRequest } from '../../control/api/types.js';
 import { namespacePath } from '../../linux/netns.js';
 import { clientFor, outputFormat, printJson } from '../context.js';
 import { unsupportedFlag, usage } from '../errors.js';
+import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.js';
 import { podPath } from '../paths.js';
 
-interface AttachOptions {
+interface AttachOptions extends LimitFlags {
   readonly netns?: string;
   readonly namespace?: string;
   readonly ifname?: string;
@@ -21,7 +22,7 @@ interface AttachOptions {
 }
 
 export function attachCommand(): Command {
-  return new Command('attach')
+  const command = new Command('attach')
     .description("give a pod's network namespace an interface of the switch")
     .argument('<POD>', "the pod's name")
     .option(
@@ -34,7 +35,8 @@ export function attachCommand(): Command {
     .option('--label <K=V>', 'label of the pod; may be repeated', collect)
     .option('--ip <ADDR>', 'fixed address, one of each family at most; may be repeated', collect)
     .option('--mac <MAC>', 'fixed MAC address')
-    .option('--alias <NAME>', 'one more name of the pod in the network; may be repeated', collect)
+    .option('--alias <NAME>', 'one more name of the pod in the network; may be repeated', collect);
+  return addLimitFlags(command)
     .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
     .action(async (pod: string, options: AttachOptions, self: Command) => {
       outputFormat(self, ['json']);
@@ -51,6 +53,7 @@ export function attachRequest(options: AttachOptions): AttachRequest {
       'publishing ports comes with services, which this version does not have',
     );
   }
+  const limits = limitsOf(options);
   return {
     ...(options.netns === undefined ? {} : { netns: absolutePath(options.netns) }),
     ...(options.ifname === undefined ? {} : { ifname: options.ifname }),
@@ -59,6 +62,7 @@ export function attachRequest(options: AttachOptions): AttachRequest {
     ...(options.ip === undefined ? {} : { ips: options.ip }),
     ...(options.mac === undefined ? {} : { mac: options.mac }),
     ...(options.alias === undefined ? {} : { aliases: options.alias }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
   };
 }
 

@@ -21,7 +21,7 @@ interface DeleteOptions {
 export function deleteCommand(): Command {
   return new Command('delete')
     .description('delete a resource, or what a manifest describes; an attached pod is detached first')
-    .argument('[KIND]', 'network, node or pod, also in the plural or short: net, no, po')
+    .argument('[KIND]', 'network, node, pod or impairment, also in the plural or short: net, no, po, imp')
     .argument('[NAME]', 'which one')
     .option('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
     .option('-n, --namespace <NAMESPACE>', 'namespace of the pod (default: default)')

@@ -1,6 +1,6 @@
 /** `podwire get KIND [NAME]`: resources as they are stored, with their status. */
 import { Command } from 'commander';
-import type { Network, Node, Pod, Resource, ResourceList } from '../../control/api/types.js';
+import type { Impairment, Network, Node, Pod, Resource, ResourceList } from '../../control/api/types.js';
 import { kindPath } from '../../control/model/kinds.js';
 import {
   clientFor,
@@ -11,7 +11,7 @@ import {
   printYaml,
 } from '../context.js';
 import { asUsage, usage } from '../errors.js';
-import { NETWORK_COLUMNS, NODE_COLUMNS, POD_COLUMNS } from '../output/resources.js';
+import { IMPAIRMENT_COLUMNS, NETWORK_COLUMNS, NODE_COLUMNS, POD_COLUMNS } from '../output/resources.js';
 import type { Column } from '../output/table.js';
 import { podPath, segment } from '../paths.js';
 
@@ -22,8 +22,8 @@ interface GetOptions {
 
 export function getCommand(): Command {
   return new Command('get')
-    .description('resources: networks, nodes, pods')
-    .argument('<KIND>', 'network, node or pod, also in the plural or short: net, no, po')
+    .description('resources: networks, nodes, pods, impairments')
+    .argument('<KIND>', 'network, node, pod or impairment, also in the plural or short: net, no, po, imp')
     .argument('[NAME]', 'one of them')
     .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default: default)')
     .option('-A, --all-namespaces', 'pods of all namespaces')
@@ -81,6 +81,7 @@ function printResources(
   const rows = 'items' in answer ? answer.items : [answer];
   if (kind === 'pods') list<Pod>(rows as Pod[], POD_COLUMNS);
   else if (kind === 'nodes') list<Node>(rows as Node[], NODE_COLUMNS);
+  else if (kind === 'impairments') list<Impairment>(rows as Impairment[], IMPAIRMENT_COLUMNS);
   else list<Network>(rows as Network[], NETWORK_COLUMNS);
 
   function list<T>(typed: readonly T[], columns: readonly Column<T>[]): void {

@@ -1,7 +1,15 @@
 /** The tables of resources, for `get` and `pods`. */
-import type { InterfaceStatus, Network, Node, Pod, Resource } from '../../control/api/types.js';
+import type {
+  Impairment,
+  ImpairmentEnd,
+  InterfaceStatus,
+  Network,
+  Node,
+  Pod,
+  Resource,
+} from '../../control/api/types.js';
 import type { Column } from './table.js';
-import { formatAge, formatMicros } from './units.js';
+import { formatAge, formatBitRate, formatMicros } from './units.js';
 
 export const POD_COLUMNS: readonly Column<Pod>[] = [
   { header: 'NAMESPACE', value: (pod) => pod.metadata.namespace ?? 'default' },
@@ -13,6 +21,7 @@ export const POD_COLUMNS: readonly Column<Pod>[] = [
   { header: 'AGE', value: ageOf, right: true },
   { header: 'MAC', value: (pod) => ofInterfaces(pod, ({ mac }) => mac), wide: true },
   { header: 'MTU', value: (pod) => ofInterfaces(pod, ({ mtu }) => String(mtu)), right: true, wide: true },
+  { header: 'LIMITS', value: limitsOf, wide: true },
   { header: 'NETNS', value: (pod) => pod.status?.netns, wide: true },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
@@ -44,6 +53,36 @@ export const NODE_COLUMNS: readonly Column<Node>[] = [
   { header: 'LAST SEEN', value: (node) => node.status?.lastSeen, wide: true },
   { header: 'AGE', value: ageOf, right: true, wide: true },
 ];
+
+export const IMPAIRMENT_COLUMNS: readonly Column<Impairment>[] = [
+  { header: 'NAME', value: (impairment) => impairment.metadata.name },
+  { header: 'FROM', value: ({ spec }) => endText(spec.from) },
+  { header: 'TO', value: ({ spec }) => endText(spec.to) },
+  { header: 'WAYS', value: ({ spec }) => (spec.bidirectional === false ? 'one' : 'both') },
+  { header: 'DELAY', value: ({ spec }) => spec.delay, right: true },
+  { header: 'JITTER', value: ({ spec }) => spec.jitter, right: true },
+  { header: 'LOSS', value: ({ spec }) => spec.loss, right: true },
+  { header: 'RATE', value: ({ spec: { rate } }) => rate && formatBitRate(Number(rate)), right: true },
+  { header: 'AGE', value: ageOf, right: true },
+  { header: 'NOTE', value: ({ status }) => status?.message },
+  { header: 'LABELS', value: labelsOf, wide: true },
+];
+
+function endText({ pod, cidr }: ImpairmentEnd): string | undefined {
+  return pod ?? cidr;
+}
+
+/** `out:10Mbit/s,in:20Mbit/s` as the pod sees it; a dash for an interface without. */
+function limitsOf(pod: Pod): string | undefined {
+  if (!pod.status?.interfaces?.some(({ limits }) => limits)) return undefined;
+  return ofInterfaces(pod, ({ limits: { egress, ingress } = {} }) => {
+    const parts = [
+      egress && `out:${formatBitRate(egress.rate)}`,
+      ingress && `in:${formatBitRate(ingress.rate)}`,
+    ];
+    return parts.filter(Boolean).join(',').replaceAll(' ', '') || '-';
+  });
+}
 
 /** Of each interface, in the same order in every column; undefined where it has none. */
 function ofInterfaces({ status }: Pod, value: (one: InterfaceStatus) => string): string | undefined {

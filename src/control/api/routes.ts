@@ -4,24 +4,26 @@
  */
 import type { Nodes } from '../cluster/nodes.js';
 import type { Cni } from '../cni.js';
-import { invalid, PodwireError, unsupported } from '../errors.js';
-import { parseAttach, parseDetach } from '../model/attach.js';
+import { PodwireError, unsupported } from '../errors.js';
+import type { Impairments } from '../impairments.js';
+import { parseAttach, parseDetach, parseLimit } from '../model/attach.js';
 import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
 import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
-import type { Networks, PutResult } from '../networks.js';
+import type { Networks } from '../networks.js';
 import type { Pods } from '../pods.js';
 import type { Store, Watch } from '../store/store.js';
 import { cniRoutes } from './cni-routes.js';
+import { impairmentRoutes } from './impairment-routes.js';
 import { openApi } from './openapi.js';
+import { checkIdentity, putReply } from './replies.js';
 import type { SchemaName } from './schemas.js';
 import { storeRoutes } from './store-routes.js';
 import type {
   DropsAnswer,
   FdbAnswer,
   NeighborsAnswer,
-  ObjectMeta,
   RoutesAnswer,
   StatsAnswer,
   StatusAnswer,
@@ -75,6 +77,7 @@ export interface ApiDaemon {
   readonly nodes: Nodes;
   readonly pods: Pods;
   readonly cni: Cni;
+  readonly impairments: Impairments;
   /** Of the store. */
   revision(): Promise<number>;
   status(): StatusAnswer;
@@ -98,6 +101,7 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
     ...nodeRoutes(daemon),
     ...podRoutes(daemon),
     ...cniRoutes(daemon.cni),
+    ...impairmentRoutes(daemon.impairments, () => daemon.revision()),
     ...stateRoutes(daemon),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),
@@ -267,6 +271,17 @@ function podRoutes({ pods, revision }: ApiDaemon): Route[] {
         body: await pods.detach(...keyOf(request), parseDetach(request.body ?? {})),
       }),
     },
+    {
+      method: 'PUT',
+      path: `${path}/limits`,
+      summary: 'limit what an interface sends and is sent, while it runs',
+      body: 'LimitRequest',
+      answer: 'LimitAnswer',
+      handle: async (request) => {
+        const { ifname, ...limits } = parseLimit(request.body);
+        return { body: await pods.limit(...keyOf(request), ifname, limits) };
+      },
+    },
   ];
 }
 
@@ -314,16 +329,4 @@ function healthRoutes(daemon: ApiDaemon): Route[] {
       handle: () => health(daemon.isHealthy() && daemon.status().ready, daemon.degraded()),
     },
   ];
-}
-
-function putReply(result: PutResult, body: unknown): Reply {
-  return { status: result === 'created' ? 201 : 200, headers: { 'x-podwire-result': result }, body };
-}
-
-function checkIdentity(metadata: ObjectMeta, name: string, namespace?: string): void {
-  if (metadata.name !== name)
-    throw invalid('metadata.name', `is ${metadata.name}, but the path says ${name}`);
-  if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
-    throw invalid('metadata.namespace', `is ${metadata.namespace}, but the path says ${namespace}`);
-  }
 }

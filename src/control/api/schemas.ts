@@ -4,8 +4,9 @@
  */
 import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
-import { ATTACH_SCHEMA, DETACH_SCHEMA } from '../model/attach.js';
+import { ATTACH_SCHEMA, DETACH_SCHEMA, LIMIT_SCHEMA } from '../model/attach.js';
 import { CNI_ADD_SCHEMA, CNI_CHECK_SCHEMA, CNI_DEL_SCHEMA, CNI_GC_SCHEMA } from '../model/cni.js';
+import { IMPAIRMENT_SCHEMA } from '../model/impairment.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
 import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
@@ -48,29 +49,38 @@ function listOf(kind: string): Schema {
   });
 }
 
+const RATE = exactly({ rate: count, burst: count });
+const LIMITS = closed({ egress: RATE, ingress: RATE });
+
 const NODE_STATE = choice('self', 'up', 'down', 'unknown');
 const ENTRY = { mac: text, port: text, ageMs: optionalCount };
 
+const ATTACHED = {
+  name: text,
+  namespace: text,
+  network: text,
+  ips: list(text),
+  mac: text,
+  gateway: list(text),
+  mtu: count,
+  ifname: text,
+};
+
 export const SCHEMAS = {
+  Impairment: IMPAIRMENT_SCHEMA,
   Network: NETWORK_SCHEMA,
   Node: NODE_SCHEMA,
   Pod: POD_SCHEMA,
+  ImpairmentList: listOf('Impairment'),
   NetworkList: listOf('Network'),
   NodeList: listOf('Node'),
   PodList: listOf('Pod'),
   AttachRequest: ATTACH_SCHEMA,
-  AttachAnswer: exactly({
-    name: text,
-    namespace: text,
-    network: text,
-    ips: list(text),
-    mac: text,
-    gateway: list(text),
-    mtu: count,
-    ifname: text,
-  }),
+  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS }, Object.keys(ATTACHED)),
   DetachRequest: DETACH_SCHEMA,
   DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
+  LimitRequest: LIMIT_SCHEMA,
+  LimitAnswer: exactly({ name: text, namespace: text, ifname: text, network: text, limits: LIMITS }),
   CniAddRequest: CNI_ADD_SCHEMA,
   CniAddAnswer: exactly({
     namespace: text,
@@ -152,7 +162,7 @@ export const SCHEMAS = {
   WatchEvent: exactly({
     type: choice('ADDED', 'MODIFIED', 'DELETED'),
     revision: count,
-    object: { oneOf: [ref('Network'), ref('Node'), ref('Pod')] },
+    object: { oneOf: [ref('Impairment'), ref('Network'), ref('Node'), ref('Pod')] },
   }),
   ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },

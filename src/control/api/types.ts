@@ -111,6 +111,8 @@ export interface InterfaceStatus {
   up: boolean;
   /** Names that it has in its network beside the pod's. */
   aliases?: string[];
+  /** Left out where nothing is limited. */
+  limits?: Limits;
   /** Of the container runtime that asked for it. */
   containerId?: string;
 }
@@ -124,7 +126,44 @@ export interface Pod {
   status?: PodStatus;
 }
 
-export type Resource = Network | Node | Pod;
+/** Either a pod, as `NAMESPACE/NAME`, or addresses. */
+export interface ImpairmentEnd {
+  /** A pod of this node, attached or not yet. */
+  pod?: string;
+  /** A prefix or an address. */
+  cidr?: string;
+}
+
+export interface ImpairmentSpec {
+  from: ImpairmentEnd;
+  to: ImpairmentEnd;
+  /** Also what `to` sends to `from`, by itself. Default true. */
+  bidirectional?: boolean;
+  /** How long each packet takes: `50ms`. At most a minute. */
+  delay?: string;
+  /** By how much it is longer or shorter: `5ms`. Order is kept. */
+  jitter?: string;
+  /** Of the packets: `1%`. */
+  loss?: string;
+  /** Bits a second of each direction. */
+  rate?: Quantity;
+}
+
+/** What becomes of IP packets between a pod of this node and another pod, or addresses. */
+export interface Impairment {
+  apiVersion: 'podwire.dev/v1';
+  kind: 'Impairment';
+  metadata: ObjectMeta;
+  spec: ImpairmentSpec;
+  status?: {
+    /** Whether there is an interface that it applies to. */
+    inForce: boolean;
+    /** What it waits for. */
+    message?: string;
+  };
+}
+
+export type Resource = Impairment | Network | Node | Pod;
 
 export interface ResourceList<T extends Resource = Resource> {
   apiVersion: T['apiVersion'];
@@ -156,6 +195,50 @@ export interface AttachRequest {
   mac?: string;
   /** More names in the network beside the pod's own. */
   aliases?: string[];
+  limits?: LimitsWish;
+}
+
+/** An amount as a number, or as Kubernetes writes it: `10M`, `64Ki`. */
+export type Quantity = number | string;
+
+export interface RateWish {
+  /** Bits a second: 8,000 to 10^13. */
+  rate: Quantity;
+  /** Bytes that pass at once; default: ten milliseconds of the rate, at least 16 KiB. */
+  burst?: Quantity;
+}
+
+/** Seen from the pod; what is left out is not limited. */
+export interface LimitsWish {
+  /** What it sends. */
+  egress?: RateWish;
+  /** What it is sent. */
+  ingress?: RateWish;
+}
+
+export interface Rate {
+  rate: number;
+  burst: number;
+}
+
+/** As they are in force. */
+export interface Limits {
+  egress?: Rate;
+  ingress?: Rate;
+}
+
+/** PUT /v1/pods/NAMESPACE/NAME/limits. */
+export interface LimitRequest extends LimitsWish {
+  /** Default: the pod's first. */
+  ifname?: string;
+}
+
+export interface LimitAnswer {
+  name: string;
+  namespace: string;
+  ifname: string;
+  network: string;
+  limits: Limits;
 }
 
 export interface AttachAnswer {
@@ -169,6 +252,8 @@ export interface AttachAnswer {
   gateway: string[];
   mtu: number;
   ifname: string;
+  /** Left out where nothing is limited. */
+  limits?: Limits;
 }
 
 /** POST /v1/pods/NAMESPACE/NAME/detach; without a body, every interface goes. */

@@ -1,9 +1,9 @@
 /** GET /v1/watch: changes of the store as events about resources. */
 import { invalid, PodwireError } from '../errors.js';
 import type { Pods } from '../pods.js';
-import { NETWORKS, PODS, readPodRecord } from '../records.js';
+import { IMPAIRMENTS, NETWORKS, PODS, readPodRecord } from '../records.js';
 import type { Change, Json, Store, Watch } from '../store/store.js';
-import type { Network, Node, Resource, WatchEvent } from './types.js';
+import type { Impairment, Network, Node, Resource, WatchEvent } from './types.js';
 
 /** @returns undefined where the parameter is not given. @throws PodwireError INVALID */
 export function parseRevision(text: string | null, name = 'revision'): number | undefined {
@@ -61,9 +61,9 @@ function resourceOf(
     const name = key.slice(PODS.length);
     return pods.viewOf(name, readPodRecord(name, value), revision);
   }
-  if (key.startsWith(NETWORKS)) {
-    const network = value as unknown as Network;
-    return { ...network, metadata: { ...network.metadata, resourceVersion: String(revision) } };
+  if (key.startsWith(NETWORKS) || key.startsWith(IMPAIRMENTS)) {
+    const resource = value as unknown as Network | Impairment;
+    return { ...resource, metadata: { ...resource.metadata, resourceVersion: String(revision) } };
   }
   return value === undefined ? undefined : nodes(key, value, revision);
 }

@@ -1,8 +1,9 @@
 /** The bodies of attach and detach requests. */
 import { AddressError, parseIp } from '../../wire/address.js';
-import type { AttachRequest, DetachRequest } from '../api/types.js';
+import type { AttachRequest, DetachRequest, Limits } from '../api/types.js';
 import { canonicalIp } from '../cidr.js';
 import { invalid } from '../errors.js';
+import { LIMITS_SCHEMA, limitParser, limitRequestSchema, readLimits } from './limits.js';
 import { LABELS, NAME } from './meta.js';
 import { checker, closed, type Schema } from './schema.js';
 import { parseStation } from './station.js';
@@ -31,18 +32,24 @@ export const ATTACH_SCHEMA: Schema = closed({
   ips: { type: 'array', maxItems: 2, items: { type: 'string' } },
   mac: { type: 'string', description: 'a MAC address of one station, such as 02:00:5e:10:00:01' },
   aliases: { type: 'array', maxItems: MOST_ALIASES, uniqueItems: true, items: NAME },
+  limits: LIMITS_SCHEMA,
 });
 
 export const DETACH_SCHEMA: Schema = closed({ ifname: IFNAME, network: NAME });
+
+export const LIMIT_SCHEMA: Schema = limitRequestSchema(IFNAME);
+
+/** Of PUT …/limits. @throws PodwireError INVALID naming the field */
+export const parseLimit = limitParser(IFNAME);
 
 /** @throws PodwireError INVALID naming the field */
 export const parseDetach = checker<DetachRequest>(DETACH_SCHEMA);
 
 const check = checker<AttachRequest>(ATTACH_SCHEMA);
 
-/** @throws PodwireError INVALID naming the field */
-export function parseAttach(value: unknown): AttachRequest {
-  const request = check(value);
+/** Complete, its limits as numbers. @throws PodwireError INVALID naming the field */
+export function parseAttach(value: unknown): AttachRequest & { readonly limits?: Limits } {
+  const { limits, ...request } = check(value);
   if (request.ifname === '.' || request.ifname === '..' || request.ifname === 'lo') {
     throw invalid('ifname', `'${request.ifname}' cannot be the name of a pod's interface`);
   }
@@ -50,6 +57,7 @@ export function parseAttach(value: unknown): AttachRequest {
     ...request,
     ...(request.ips && { ips: request.ips.map(parseAddress) }),
     ...(request.mac !== undefined && { mac: parseStation('mac', request.mac) }),
+    ...(limits && { limits: readLimits('limits.', limits) }),
   };
 }
 

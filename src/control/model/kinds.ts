@@ -6,7 +6,7 @@ import { NAME, NAMESPACE } from './meta.js';
 import { checker } from './schema.js';
 
 export interface KindInfo {
-  readonly kind: 'Network' | 'Node' | 'Pod';
+  readonly kind: 'Impairment' | 'Network' | 'Node' | 'Pod';
   readonly apiVersion: string;
   /** As in `/v1/pods`. */
   readonly plural: string;
@@ -29,6 +29,13 @@ export const KINDS: readonly KindInfo[] = [
     plural: 'nodes',
     namespaced: false,
     words: ['node', 'nodes', 'no'],
+  },
+  {
+    kind: 'Impairment',
+    apiVersion: 'podwire.dev/v1',
+    plural: 'impairments',
+    namespaced: false,
+    words: ['impairment', 'impairments', 'imp'],
   },
   { kind: 'Pod', apiVersion: 'v1', plural: 'pods', namespaced: true, words: ['pod', 'pods', 'po'] },
 ];

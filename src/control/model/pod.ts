@@ -3,11 +3,12 @@
  * come; what the manifest asks of the network and podwire does not do is refused by name.
  *
  * Annotations: `podwire.dev/netns` attaches the pod at once; `podwire.dev/network`, `podwire.dev/ifname` and
- * `podwire.dev/ips` (comma separated) say how, then or at a later attach.
+ * `podwire.dev/ips` (comma separated) say how, then or at a later attach. `kubernetes.io/egress-bandwidth` and `ingress-bandwidth` limit it.
  */
-import type { AttachRequest, Pod } from '../api/types.js';
+import type { AttachRequest, Limits, Pod } from '../api/types.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
 import { parseAttach } from './attach.js';
+import { annotatedLimits, BANDWIDTH_ANNOTATION } from './limits.js';
 import { KUBERNETES_META } from './meta.js';
 import { checker, open, type Schema } from './schema.js';
 
@@ -20,11 +21,7 @@ const ANNOTATION = {
 } as const;
 
 /** Requests to the network that other plugins understand. */
-const FOREIGN_ANNOTATIONS = [
-  'kubernetes.io/ingress-bandwidth',
-  'kubernetes.io/egress-bandwidth',
-  'k8s.v1.cni.cncf.io/networks',
-];
+const FOREIGN_ANNOTATIONS = ['k8s.v1.cni.cncf.io/networks'];
 
 const CONTAINERS: Schema = {
   type: 'array',
@@ -76,11 +73,13 @@ export function parsePod(value: unknown): Pod {
  * What the annotations say of the attachment; undefined fields are left out.
  * @throws PodwireError INVALID naming the annotation
  */
-export function attachmentWish(pod: Pod): Partial<AttachRequest> {
-  const wish = annotatedWish(pod.metadata.annotations ?? {});
+export function attachmentWish(pod: Pod): Partial<AttachRequest> & { readonly limits?: Limits } {
+  const annotations = pod.metadata.annotations ?? {};
+  const wish = annotatedWish(annotations);
+  const limits = annotatedLimits(annotations);
   try {
     const { netns, ...rest } = parseAttach({ netns: '/any', ...wish });
-    return { ...rest, ...(wish.netns !== undefined && { netns }) };
+    return { ...rest, ...(wish.netns !== undefined && { netns }), ...(limits && { limits }) };
   } catch (error) {
     if (!(error instanceof PodwireError)) throw error;
     throw new PodwireError(error.code, `metadata.annotations: ${PREFIX}${error.message}`, error.field);
@@ -118,11 +117,12 @@ export function usesHostNetwork({ spec }: Pod): boolean {
   return spec?.hostNetwork === true;
 }
 
-function refuseAttachment(wish: Partial<AttachRequest>): void {
-  const [field] = Object.keys(wish);
+function refuseAttachment({ limits, ...wish }: Partial<AttachRequest>): void {
+  const limited = limits?.egress ? BANDWIDTH_ANNOTATION.egress : BANDWIDTH_ANNOTATION.ingress;
+  const [field] = [...Object.keys(wish).map((key) => PREFIX + key), ...(limits ? [limited] : [])];
   if (field === undefined) return;
   throw invalid(
-    `metadata.annotations["${PREFIX}${field}"]`,
+    `metadata.annotations["${field}"]`,
     'a pod with spec.hostNetwork is not attached: it uses the node’s own interfaces',
   );
 }

@@ -68,10 +68,6 @@ describe('parsePod', () => {
     ],
     [pod({ spec: { containers: 'none' } }), 'INVALID spec.containers'],
     [
-      annotated({ 'kubernetes.io/egress-bandwidth': '1M' }),
-      'UNSUPPORTED metadata.annotations["kubernetes.io/egress-bandwidth"]',
-    ],
-    [
       annotated({ 'k8s.v1.cni.cncf.io/networks': 'macvlan' }),
       'UNSUPPORTED metadata.annotations["k8s.v1.cni.cncf.io/networks"]',
     ],

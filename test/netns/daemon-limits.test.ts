@@ -1,0 +1,361 @@
+/**
+ * Limits of interfaces and impairments between pods, through built daemons. iperf3 and ping judge.
+ *
+ *     pod a ──limited──┐
+ *     pod b ───────────┤ daemon (n1, or k1) ── tunnel ── k2 ── pod far
+ *     pod c ───────────┘
+ *
+ * What passes too fast is a fault on any machine. What passes too slowly may be the machine's: then it is measured again.
+ */
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type {
+  Impairment,
+  ImpairmentSpec,
+  LimitAnswer,
+  Limits,
+  Pod,
+  ResourceList,
+} from '../../src/control/api/types.js';
+import { missingPrograms, runIn, spawnIn } from '../support/netns-programs.js';
+import { TestCluster } from './cluster-support.js';
+import {
+  type Answer,
+  DaemonBench,
+  missingForDaemon,
+  outcome,
+  type RunningDaemon,
+  sleep,
+  until,
+} from './daemon-support.js';
+
+const missing = missingForDaemon() ?? missingPrograms('iperf3');
+if (missing) console.log(`skipped: limits and impairments need ${missing}`);
+
+const MBIT = 1e6;
+/** Of a frame of 1500 bytes of IP, what is TCP's payload. */
+const PAYLOAD = 1448 / 1514;
+const SECONDS = 2;
+const ATTEMPTS = 4;
+
+/** Bits a second that arrive of one TCP stream. */
+async function stream(client: string, server: string, address: string, ...words: string[]): Promise<number> {
+  const serving = spawnIn(server, 'iperf3', '-s', '-1', '--forceflush');
+  onTestFinished(() => void serving.kill('SIGKILL'));
+  await once(serving.stdout!, 'data');
+  const { text } = await runIn(client, 'iperf3', '-c', address, '-t', String(SECONDS), '-J', ...words);
+  const report = JSON.parse(text) as { error?: string; end: { sum_received: { bits_per_second: number } } };
+  if (report.error !== undefined) throw new Error(report.error);
+  return report.end.sum_received.bits_per_second;
+}
+
+/** The stream is as fast as the limit and no faster, by a tenth. @param burst bytes that pass beside it. */
+async function expectRate(measure: () => Promise<number>, rate: number, burst = 16_384): Promise<void> {
+  const goodput = rate * PAYLOAD;
+  const most = goodput * 1.1 + (burst * 8) / SECONDS;
+  for (let attempt = 1; ; attempt++) {
+    const got = await measure();
+    expect(got).toBeLessThan(most);
+    if (got > goodput * 0.9 || attempt === ATTEMPTS) {
+      expect(got).toBeGreaterThan(goodput * 0.9);
+      return;
+    }
+  }
+}
+
+/** Round trips in milliseconds, and how many echo requests were answered. */
+async function ping(
+  namespace: string,
+  address: string,
+  count = 5,
+  interval = '0.1',
+): Promise<{ least: number; answered: number }> {
+  const { text } = await runIn(namespace, 'ping', '-c', String(count), '-i', interval, '-W', '2', address);
+  return {
+    least: Number(/= ([\d.]+)\//.exec(text)?.[1] ?? Number.POSITIVE_INFINITY),
+    answered: Number(/(\d+) received/.exec(text)?.[1]),
+  };
+}
+
+function manifest(name: string, spec: ImpairmentSpec): Impairment {
+  return { apiVersion: 'podwire.dev/v1', kind: 'Impairment', metadata: { name }, spec };
+}
+
+function impair(bench: DaemonBench, name: string, spec: ImpairmentSpec): Promise<Answer<Impairment>> {
+  return bench.call('PUT', `/v1/impairments/${name}`, manifest(name, spec));
+}
+
+async function limitsOf(bench: DaemonBench, name: string): Promise<Limits | undefined> {
+  const { body } = await bench.call<Pod>('GET', `/v1/pods/default/${name}`);
+  return body.status?.interfaces?.[0]?.limits;
+}
+
+const [A, B] = [{ pod: 'default/a' }, { pod: 'default/b' }];
+
+describe.skipIf(missing)('limits and impairments', () => {
+  let bench: DaemonBench;
+  let daemon: RunningDaemon;
+  const to: Record<string, string> = {};
+
+  beforeAll(async () => {
+    bench = new DaemonBench();
+    bench.namespace('host');
+    daemon = await bench.start();
+    for (const name of ['a', 'b', 'c']) to[name] = (await bench.pod(name)).ips[0];
+  });
+  afterAll(() => bench.cleanup());
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.log(bench.log);
+    const { body } = await bench.call<ResourceList<Impairment>>('GET', '/v1/impairments');
+    for (const { metadata } of body.items) await bench.call('DELETE', `/v1/impairments/${metadata.name}`);
+    for (const name of ['a', 'b', 'c']) await limit(name, {});
+  });
+
+  const limit = (name: string, body: unknown): Promise<Answer<LimitAnswer>> =>
+    bench.call('PUT', `/v1/pods/default/${name}/limits`, body);
+  const tcp =
+    (from: string, target: string, ...words: string[]): (() => Promise<number>) =>
+    () =>
+      stream(bench.name(from), bench.name(target), to[target], ...words);
+  /** No faster than that, since it would take all processors. */
+  const unlimited = (from: string, target: string) => tcp(from, target, '-b', '60M', '-t', '1')();
+
+  it('limits what a pod sends and is sent, changed while it runs, and after a restart', async () => {
+    const changed = await limit('a', {
+      egress: { rate: '10M' },
+      ingress: { rate: 20 * MBIT, burst: '32Ki' },
+    });
+    expect(changed.body).toEqual({
+      name: 'a',
+      namespace: 'default',
+      ifname: 'eth0',
+      network: 'default',
+      limits: { egress: { rate: 10 * MBIT, burst: 16_384 }, ingress: { rate: 20 * MBIT, burst: 32_768 } },
+    });
+    await expectRate(tcp('a', 'b'), 10 * MBIT);
+    await expectRate(tcp('b', 'a'), 20 * MBIT, 32_768);
+    await limit('a', { ingress: { rate: '5M' } });
+    expect(await unlimited('a', 'b')).toBeGreaterThan(40 * MBIT);
+    await bench.end(daemon, 'SIGKILL');
+    daemon = await bench.start();
+    expect(await limitsOf(bench, 'a')).toEqual({ ingress: { rate: 5 * MBIT, burst: 16_384 } });
+    await expectRate(tcp('b', 'a'), 5 * MBIT);
+  });
+
+  it('shares one limit between all who send to the pod', async () => {
+    await limit('a', { ingress: { rate: '10M' } });
+    const arrived = () =>
+      Number(/"rx":{"bytes":(\d+)/.exec(bench.ip('a', '-j', '-s', 'link', 'show', 'eth0'))?.[1]);
+    const senders = ['b', 'c'].map((name) => tcp('a', name, '-R', '-t', '4')());
+    expect(await until(() => arrived() > 1e6)).toBe(true);
+    const [begun, before] = [performance.now(), arrived()];
+    await sleep(1500);
+    const rate = ((arrived() - before) * 8000) / (performance.now() - begun);
+    const each = await Promise.all(senders);
+    expect(rate).toBeLessThan(11 * MBIT);
+    for (const one of each) expect(one).toBeGreaterThan(MBIT);
+    expect(each[0] + each[1]).toBeGreaterThan(8 * MBIT);
+  });
+
+  it('delays what goes between two pods, and nothing else', async () => {
+    expect(outcome(await impair(bench, 'slow', { from: A, to: B, delay: '25ms' }))).toBe('201');
+    expect((await ping(bench.name('a'), to.b)).least).toBeGreaterThanOrEqual(50);
+    expect((await ping(bench.name('b'), to.a)).least).toBeGreaterThanOrEqual(50);
+    expect((await ping(bench.name('a'), to.c)).least).toBeLessThan(25);
+    expect((await ping(bench.name('host'), to.a)).least).toBeLessThan(25);
+    const oneWay = { from: A, to: B, bidirectional: false, delay: '50ms', jitter: '5ms' };
+    expect(outcome(await impair(bench, 'slow', oneWay))).toBe('200');
+    const { least } = await ping(bench.name('b'), to.a);
+    expect(least).toBeGreaterThanOrEqual(45);
+    expect(least).toBeLessThan(90);
+  });
+
+  it('loses all, none, or some of the packets', async () => {
+    await impair(bench, 'lossy', { from: A, to: B, loss: '100%' });
+    expect((await ping(bench.name('a'), to.b, 3)).answered).toBe(0);
+    expect((await ping(bench.name('a'), to.c, 3)).answered).toBe(3);
+    await impair(bench, 'lossy', { from: A, to: B, loss: '0%' });
+    expect((await ping(bench.name('a'), to.b, 20, '0.01')).answered).toBe(20);
+    // Of 200, 140 are answered, give or take 6.5; ten times out of a thousand million it is outside of these.
+    await impair(bench, 'lossy', { from: A, to: B, bidirectional: false, loss: '30%' });
+    const { answered } = await ping(bench.name('a'), to.b, 200, '0.005');
+    expect(answered).toBeGreaterThan(100);
+    expect(answered).toBeLessThan(180);
+  });
+
+  it('limits the rate between two pods', async () => {
+    await impair(bench, 'thin', { from: A, to: B, rate: '8M' });
+    await expectRate(tcp('b', 'a'), 8 * MBIT);
+    expect(await unlimited('a', 'c')).toBeGreaterThan(40 * MBIT);
+  });
+
+  it('impairs addresses, the longest prefix first, and pods as soon as they are attached', async () => {
+    await impair(bench, 'all', { from: A, to: { cidr: '10.244.0.0/16' }, delay: '40ms' });
+    await impair(bench, 'not-c', { from: A, to: { cidr: to.c }, delay: '0ms' });
+    expect((await ping(bench.name('a'), to.b)).least).toBeGreaterThanOrEqual(80);
+    expect((await ping(bench.name('a'), to.c)).least).toBeLessThan(40);
+    const late = await impair(bench, 'late', { from: { pod: 'd' }, to: B, delay: '30ms' });
+    expect(late.body.status).toEqual({
+      inForce: false,
+      message: 'pod default/d is not attached on this node',
+    });
+    await bench.pod('d', { limits: { egress: { rate: '1G' } } });
+    const { body } = await bench.call<Impairment>('GET', '/v1/impairments/late');
+    expect(body.status).toEqual({ inForce: true });
+    expect(body.spec).toMatchObject({ from: { pod: 'default/d' }, bidirectional: true, delay: '30ms' });
+    expect((await ping(bench.name('d'), to.b)).least).toBeGreaterThanOrEqual(60);
+    await bench.end(daemon, 'SIGKILL');
+    daemon = await bench.start();
+    expect((await ping(bench.name('d'), to.b)).least).toBeGreaterThanOrEqual(60);
+    await bench.detach('d');
+    bench.deleteNamespace('d');
+    expect((await ping(bench.name('c'), to.b)).least).toBeLessThan(60);
+  });
+});
+
+describe.skipIf(missing)('limits and impairments, --workers 2', () => {
+  it('are one for all workers', async () => {
+    const bench = new DaemonBench();
+    onTestFinished(() => bench.cleanup());
+    bench.namespace('host');
+    await bench.start(['--workers', '2']);
+    const [a, b] = [await bench.pod('a', { limits: { ingress: { rate: '10M' } } }), await bench.pod('b')];
+    await expectRate(() => stream(bench.name('b'), bench.name('a'), a.ips[0]), 10 * MBIT);
+    await impair(bench, 'slow', { from: A, to: B, delay: '25ms' });
+    expect((await ping(bench.name('a'), b.ips[0])).least).toBeGreaterThanOrEqual(50);
+    expect((await ping(bench.name('b'), a.ips[1])).least).toBeGreaterThanOrEqual(50);
+  });
+});
+
+describe.skipIf(missing)('who asks for limits', () => {
+  let bench: DaemonBench;
+  beforeAll(async () => {
+    bench = new DaemonBench();
+    bench.namespace('host');
+    await bench.start();
+    bench.namespace('web');
+  });
+  afterAll(() => bench.cleanup());
+  afterEach(async () => {
+    await bench.call('DELETE', '/v1/pods/default/web');
+  });
+  const egress = { rate: 3 * MBIT, burst: 16_384 };
+
+  it('an attach, once; another one is told how they are changed', async () => {
+    const answer = await bench.attach('web', { limits: { egress: { rate: '3M' } } });
+    expect(answer.body.limits).toEqual({ egress });
+    expect(outcome(await bench.attach('web', { limits: { egress: { rate: 3 * MBIT } } }))).toBe('200');
+    expect(outcome(await bench.attach('web'))).toBe('200');
+    const other = await bench.attach('web', { limits: { egress: { rate: '4M' } } });
+    expect(outcome(other)).toBe('409 ALREADY_ATTACHED');
+    expect(JSON.stringify(other.body)).toContain('podwire limit');
+    expect(await limitsOf(bench, 'web')).toEqual({ egress });
+    const refused = await bench.call('PUT', '/v1/pods/default/web/limits', { ingress: { rate: '7k' } });
+    expect(refused.body).toMatchObject({ error: { code: 'INVALID', field: 'ingress.rate' } });
+    expect(outcome(await bench.call('PUT', '/v1/pods/default/web/limits', { ifname: 'eth7' }))).toBe(
+      '404 NOT_FOUND',
+    );
+    expect(outcome(await bench.call('PUT', '/v1/pods/default/nobody/limits', {}))).toBe('404 NOT_FOUND');
+  });
+
+  it('but not of a pod without a port', async () => {
+    const network = { apiVersion: 'podwire.dev/v1', kind: 'Network', metadata: { name: 'nothing' } };
+    await bench.call('PUT', '/v1/networks/nothing', { ...network, spec: { mode: 'none' } });
+    const limits = { egress };
+    const refused = await bench.attach('web', { network: 'nothing', limits });
+    expect(refused.body).toMatchObject({ error: { code: 'UNSUPPORTED', field: 'limits' } });
+    expect(outcome(await bench.attach('web', { network: 'nothing' }))).toBe('200');
+    const later = await bench.call('PUT', '/v1/pods/default/web/limits', limits);
+    expect(later.body).toMatchObject({ error: { code: 'UNSUPPORTED', field: 'limits' } });
+    expect(outcome(await bench.call('PUT', '/v1/pods/default/web/limits', {}))).toBe('200');
+  });
+
+  it('the annotations of Kubernetes, changed while the pod runs', async () => {
+    const pod = (rate?: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: 'web',
+        annotations: {
+          'podwire.dev/netns': bench.path('web'),
+          ...(rate && { 'kubernetes.io/egress-bandwidth': rate }),
+        },
+      },
+    });
+    const put = async (rate?: string) => outcome(await bench.call('PUT', '/v1/pods/default/web', pod(rate)));
+    expect(await put('3M')).toBe('201');
+    expect(await limitsOf(bench, 'web')).toEqual({ egress });
+    expect(await put('6M')).toBe('200');
+    expect(await limitsOf(bench, 'web')).toEqual({ egress: { rate: 6 * MBIT, burst: 16_384 } });
+    await bench.call('PUT', '/v1/pods/default/web/limits', { egress });
+    expect(await put('6M')).toBe('200');
+    expect(await limitsOf(bench, 'web')).toEqual({ egress });
+    expect(await put()).toBe('200');
+    expect(await limitsOf(bench, 'web')).toBeUndefined();
+  });
+
+  it('a container runtime, in bits', async () => {
+    const add = (bandwidth: object) =>
+      bench.call('POST', '/v1/cni/add', {
+        ...{ containerId: 'c1', ifname: 'eth0', config: 'podwire', netns: bench.path('web') },
+        ...{ pod: { namespace: 'default', name: 'web' }, bandwidth },
+      });
+    const refused = await add({ egressRate: 100 });
+    expect(refused.body).toMatchObject({ error: { code: 'INVALID', field: 'bandwidth.egressRate' } });
+    const given = {
+      egressRate: 3 * MBIT,
+      egressBurst: 2 ** 31 - 1,
+      ingressRate: MBIT,
+      ingressBurst: 800_000,
+    };
+    expect(outcome(await add(given))).toBe('200');
+    expect(await limitsOf(bench, 'web')).toEqual({ egress, ingress: { rate: MBIT, burst: 100_000 } });
+  });
+
+  it('and what cannot be impaired is refused', async () => {
+    const cases: [object, string][] = [
+      [{ from: A, to: A, delay: '1ms' }, 'spec.to'],
+      [{ from: { cidr: '10.0.0.0/8' }, to: { cidr: '10.0.0.0/8' }, delay: '1ms' }, 'spec.to'],
+      [{ from: A, to: B }, 'spec'],
+      [{ from: A, to: B, delay: '50' }, 'spec.delay'],
+      [{ from: A, to: B, loss: '101%' }, 'spec.loss'],
+      [{ from: A, to: B, delay: '1ms', jitter: '2ms' }, 'spec.jitter'],
+    ];
+    for (const [spec, field] of cases) {
+      const { body } = await impair(bench, 'bad', spec as ImpairmentSpec);
+      expect(body).toMatchObject({ error: { code: 'INVALID', field } });
+    }
+    await impair(bench, 'ab', { from: A, to: B, delay: '1ms' });
+    const twice = await impair(bench, 'ba', { from: B, to: A, bidirectional: false, loss: '1%' });
+    expect(outcome(twice)).toBe('409 CONFLICT');
+    for (let number = 1; number < 16; number++) {
+      const spec = { from: A, to: { cidr: `10.9.0.${number}` }, delay: '1ms' };
+      expect(outcome(await impair(bench, `n${number}`, spec))).toBe('201');
+    }
+    const many = await impair(bench, 'many', { from: A, to: { cidr: '10.9.1.0/24' }, delay: '1ms' });
+    expect(outcome(many)).toBe('409 IMPAIRMENTS_EXHAUSTED');
+    expect(outcome(await bench.attach('web'))).toBe('200');
+  });
+});
+
+describe.skipIf(missing)('impairments across the tunnel', () => {
+  it('are those of the node whose pod it is, each way', async () => {
+    const cluster = new TestCluster();
+    onTestFinished(() => cluster.cleanup());
+    const [k1, k2] = [cluster.host('k1', 1), cluster.host('k2', 2)];
+    await k1.start(cluster.server(k1));
+    await k2.start(cluster.joining(k1));
+    expect(await k1.sees('k2')).toBe(true);
+    expect(await k2.sees('k1')).toBe(true);
+    await k1.pod('a');
+    const far = await k2.pod('far');
+    const trip = () => ping(k1.bench.name('a'), far.ips[0]);
+    expect(await until(async () => (await trip()).answered > 0)).toBe(true);
+    for (const [index, address] of far.ips.entries())
+      await impair(k1.bench, `far-${index}`, { from: A, to: { cidr: address }, delay: '30ms' });
+    expect((await trip()).least).toBeGreaterThanOrEqual(60);
+    expect((await ping(k1.bench.name('a'), far.ips[1])).least).toBeGreaterThanOrEqual(60);
+    await k1.bench.call('PUT', '/v1/pods/default/a/limits', { ingress: { rate: '10M' } });
+    await expectRate(() => stream(k1.bench.name('a'), k2.bench.name('far'), far.ips[0], '-R'), 10 * MBIT);
+  });
+});
