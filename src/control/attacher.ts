@@ -13,7 +13,7 @@ import { Errno, SystemError } from '../linux/errno.js';
 import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
 import type { AttachRequest, Limits, NetworkMode } from './api/types.js';
-import type { Family } from './cidr.js';
+import { type Family, familyOf } from './cidr.js';
 import type { PlannedPort } from './compile.js';
 import { asPodwireError, PodwireError, unsupported } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
@@ -28,6 +28,7 @@ import { enterHost, enterNone, OWN_NAMESPACE, type PortlessFacts, refuseRuntime 
 import type { LivePort, Ports } from './ports.js';
 import { type AttachmentRecord, type ContainerReference, podKeyOfPort } from './records.js';
 import { Undo } from './undo.js';
+import { avoidHostAddresses } from './uplinks.js';
 
 /** An overlay's addresses belong to pods of every node. */
 export interface OverlayAddresses {
@@ -147,7 +148,8 @@ export class Attacher {
   async restore(record: AttachmentRecord): Promise<AttachmentRecord> {
     const network = this.parts.networks.get(record.network);
     if (isPortless(network.spec)) return this.restorePortless(record, network);
-    const attachment = { ...record, mtu: this.mtuOf(network) };
+    const mtu = network.uplink && !network.uplink.planned ? record.mtu : this.mtuOf(network);
+    const attachment = { ...record, mtu };
     const wish = { ifname: record.ifname, nonBlocking: this.parts.nonBlocking };
     return this.inNamespace(record, async (namespace, undo) => {
       const tap = restoreTap(namespace, wish, record.mac);
@@ -250,9 +252,10 @@ export class Attacher {
     await outliving(port.fd, () => this.parts.ports.remove(port));
   }
 
-  /** The gateways of an attachment's bridge domain, IPv4 first. */
-  gatewaysOf({ network, domain }: AttachmentRecord): readonly string[] {
-    return this.parts.networks.find(network)?.layout[domain]?.gateways ?? [];
+  /** Where an attachment's default routes lead, IPv4 first. */
+  gatewaysOf({ network, domain, ips }: AttachmentRecord): readonly string[] {
+    const routers = this.parts.networks.find(network)?.layout[domain]?.routers ?? [];
+    return routers.filter((router) => ips.some((ip) => familyOf(ip) === familyOf(router)));
   }
 
   /** Its addresses with their prefix lengths, IPv4 first. */
@@ -283,7 +286,8 @@ export class Attacher {
     const network = this.parts.networks.get(wish.network ?? DEFAULT_NETWORK);
     refuseFrozenOrFull(network);
     this.parts.checkHeld(network.name);
-    const { pool } = network;
+    const { pool, spec, uplink } = network;
+    if (uplink) avoidHostAddresses(pool, spec.cidrs);
     undo.add(() => pool.release(port));
     for (let attempt = 1; ; attempt++) {
       const attachment = this.allocate(wish, netnsId, network);
@@ -358,7 +362,7 @@ export class Attacher {
     const { ifname, mac, mtu, network, domain, ips } = attachment;
     const layout = this.parts.networks.get(network).layout[domain];
     const addresses = ips.map((address) => withLength(layout, address));
-    const { gateways } = layout;
+    const gateways = this.gatewaysOf(attachment);
     return { ifname, mac, mtu, gsoMaxSize: this.parts.gsoMaxSize(mtu), addresses, gateways };
   }
 
@@ -380,7 +384,8 @@ export class Attacher {
     return this.parts.networks.find(network)?.spec.mode === 'overlay';
   }
 
-  private mtuOf({ spec }: LiveNetwork): number {
+  private mtuOf({ spec, uplink }: LiveNetwork): number {
+    if (uplink) return uplink.mtuFor(spec);
     return spec.mtu ?? this.parts.mtu;
   }
 

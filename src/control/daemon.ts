@@ -53,6 +53,7 @@ import {
 import { EmbeddedStore } from './store/embedded.js';
 import type { Store } from './store/store.js';
 import { Undo } from './undo.js';
+import { Uplink } from './uplinks.js';
 import { VERSION } from './version.js';
 import { dropsView, fdbView, type NamedPort, neighborsView, routesView, statsView } from './views.js';
 
@@ -273,6 +274,8 @@ function assemble(
     log,
     hostAddresses,
     overlays,
+    uplinkFor: ({ mode, parent, vlan }) =>
+      mode === 'raw' && parent !== undefined ? new Uplink({ ports, nonBlocking }, parent, vlan) : undefined,
     changed: async () => {
       await publish();
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
@@ -376,6 +379,7 @@ function apiDaemon(
   const everyPort = (): NamedPort[] => [
     ...(nodePort.planned ? [nodePort.planned] : []),
     ...(cluster.planned ? [{ id: cluster.planned.tunnel.port, name: TUNNEL_NAME }] : []),
+    ...networks.uplinkPorts(),
     ...ports.planned(),
   ];
   return {

@@ -26,6 +26,7 @@ const TABLE = {
   ADDRESS_IN_USE: [409, 'the address belongs to another pod, to the node or to the switch'],
   ADDRESS_EXHAUSTED: [409, 'every address of the network is taken'],
   CIDR_OVERLAP: [409, 'the prefix overlaps one that another network or the node uses'],
+  PARENT_IN_USE: [409, 'another raw network has this VLAN of the interface, or its untagged frames'],
   PORTS_EXHAUSTED: [409, 'the switch has no free port'],
   NETWORKS_EXHAUSTED: [409, 'the switch has no free bridge domain'],
   IMPAIRMENTS_EXHAUSTED: [409, 'a pod has as many impairments in a direction as there can be'],

@@ -7,7 +7,7 @@
  * stored: attachment records are the truth, and are claimed again when the daemon starts.
  */
 import { parseCidr } from '../wire/address.js';
-import { addressAt, canonicalIp, familyOf, holds, indexIn, sizeOf } from './cidr.js';
+import { addressAt, canonicalIp, encloses, familyOf, holds, indexIn, sizeOf } from './cidr.js';
 import { invalid, PodwireError } from './errors.js';
 
 /** The addresses of one bridge domain: at most one prefix of each family. */
@@ -15,6 +15,8 @@ export interface AddressRange {
   readonly cidrs: readonly string[];
   /** Addresses that are not for pods, with what has them: 'the gateway'. */
   readonly reserved: ReadonlyMap<string, string>;
+  /** Prefixes within, that addresses of pods are in. A family without any is had by those that ask for an address. Default: all. */
+  readonly given?: readonly string[];
 }
 
 export interface Allocation {
@@ -38,8 +40,19 @@ export class AddressPool {
   /** @param network its name, for messages. @param ranges one for each bridge domain. */
   constructor(
     private readonly network: string,
-    private readonly ranges: readonly AddressRange[],
+    private ranges: readonly AddressRange[],
   ) {}
+
+  /** From now on: what is taken stays so. */
+  setRanges(ranges: readonly AddressRange[]): void {
+    this.ranges = ranges;
+    this.lowest.clear();
+  }
+
+  /** Who of the pods has the address. */
+  ownerOf(address: string): string | undefined {
+    return this.foreign.has(address) ? undefined : this.owners.get(address);
+  }
 
   /** How many owners have addresses. */
   get size(): number {
@@ -81,7 +94,7 @@ export class AddressPool {
   }
 
   /**
-   * Takes an address that a pod of another node has, which is not ours to give or to refuse: one that is taken here
+   * Takes an address that a pod of another node has, or the host, which is not ours to give or to refuse: one that is taken here
    * as well stays with its owner.
    */
   claimForeign(holder: string, address: string): void {
@@ -121,23 +134,35 @@ export class AddressPool {
   }
 
   private complete(domain: number, fixed: readonly string[]): Allocation | undefined {
-    const { cidrs } = this.ranges[domain];
-    const ips = cidrs.map(
-      (cidr) => fixed.find((address) => holds(cidr, address)) ?? this.lowestFree(domain, cidr),
-    );
-    return ips.every((address) => address !== undefined) ? { domain, ips } : undefined;
+    const range = this.ranges[domain];
+    const ips = range.cidrs.flatMap((cidr) => {
+      const own = fixed.find((address) => holds(cidr, address));
+      if (own !== undefined) return own;
+      const given = givenOf(range, cidr);
+      return given.length === 0 ? [] : this.firstFree(domain, cidr, given);
+    });
+    return ips.length > 0 && ips.every((address) => address !== undefined) ? { domain, ips } : undefined;
   }
 
-  private lowestFree(domain: number, cidr: string): string | undefined {
+  private firstFree(domain: number, cidr: string, given: readonly string[]): string | undefined {
+    for (const prefix of given) {
+      const address = this.lowestFree(domain, cidr, prefix);
+      if (address !== undefined) return address;
+    }
+    return undefined;
+  }
+
+  /** @param prefix of which the address is to be; @param cidr the subnet that it is in. */
+  private lowestFree(domain: number, cidr: string, prefix: string): string | undefined {
     const { reserved } = this.ranges[domain];
-    const [first, end] = usable(cidr);
-    for (let index = this.lowest.get(cidr) ?? first; index < end; index++) {
-      const address = addressAt(cidr, index);
-      if (reserved.has(address) || this.owners.has(address)) continue;
-      this.lowest.set(cidr, index);
+    const [first, end] = prefix === cidr ? usable(cidr) : [0n, sizeOf(prefix)];
+    for (let index = this.lowest.get(prefix) ?? first; index < end; index++) {
+      const address = addressAt(prefix, index);
+      if (reserved.has(address) || this.owners.has(address) || !isUsable(cidr, address)) continue;
+      this.lowest.set(prefix, index);
       return address;
     }
-    this.lowest.set(cidr, end);
+    this.lowest.set(prefix, end);
     return undefined;
   }
 
@@ -171,6 +196,7 @@ export class AddressPool {
     if (!range.cidrs.some((cidr) => isUsable(cidr, address))) {
       throw invalid(field, `${address} is the network or broadcast address of its prefix`);
     }
+    refuseOutside(range, address, field);
     const holder = range.reserved.get(address);
     if (holder) throw inUse(address, holder);
     this.refuseTaken(address, owner);
@@ -192,10 +218,17 @@ export class AddressPool {
 
   private refuseTaken(address: string, owner: string): void {
     const holder = this.owners.get(address);
-    if (holder !== undefined && holder !== owner) throw inUse(address, `pod ${holder}`);
+    if (holder === undefined || holder === owner) return;
+    throw inUse(address, this.foreign.get(address) === holder ? holder : `pod ${holder}`);
   }
 
   private exhausted(): PodwireError {
+    if (this.ranges.every(({ given }) => given?.length === 0)) {
+      return invalid(
+        'ips',
+        `network ${this.network} gives out no addresses: say one, or give it spec.ranges`,
+      );
+    }
     return new PodwireError(
       'ADDRESS_EXHAUSTED',
       `network ${this.network} (${this.prefixes()}) has no free address; detach pods or use a larger prefix`,
@@ -211,6 +244,19 @@ function inUse(address: string, holder: string): PodwireError {
   return new PodwireError('ADDRESS_IN_USE', `${address} belongs to ${holder}`);
 }
 
+function givenOf({ given }: AddressRange, cidr: string): readonly string[] {
+  return given === undefined ? [cidr] : given.filter((prefix) => encloses(cidr, prefix));
+}
+
+function refuseOutside(range: AddressRange, address: string, field: string): void {
+  const given = range.cidrs.filter((cidr) => holds(cidr, address)).flatMap((cidr) => givenOf(range, cidr));
+  if (given.length === 0 || given.some((prefix) => holds(prefix, address))) return;
+  throw invalid(
+    field,
+    `${address} is not within ${given.join(', ')}, which pods of the network have addresses of`,
+  );
+}
+
 /** Positions of a prefix that hosts may have: from the first, up to but without the second. */
 export function usable(cidr: string): [first: bigint, end: bigint] {
   const { family, prefix } = parseCidr(cidr);
@@ -219,7 +265,8 @@ export function usable(cidr: string): [first: bigint, end: bigint] {
   return prefix >= 31 ? [0n, size] : [1n, size - 1n];
 }
 
-function isUsable(cidr: string, address: string): boolean {
+/** Whether a host in the prefix can have the address. */
+export function isUsable(cidr: string, address: string): boolean {
   const index = indexIn(cidr, address);
   const [first, end] = usable(cidr);
   return index !== undefined && index >= first && index < end;

@@ -6,14 +6,17 @@
 import type { NetworkSpec } from './api/types.js';
 import { addressAt, familyOf, holds } from './cidr.js';
 import { type AddressRange, usable } from './ipam.js';
+import { routersOf } from './model/raw-network.js';
 
 export interface DomainLayout extends AddressRange {
   /** Of the switch, IPv4 first; empty where the network is not routed. */
   readonly gateways: readonly string[];
+  /** Pods' default routes lead to them, IPv4 first: the gateways, or other people's routers. */
+  readonly routers: readonly string[];
 }
 
 export function isRouted(spec: NetworkSpec): boolean {
-  return spec.mode !== 'direct' && !isPortless(spec) && spec.internal !== true;
+  return spec.mode !== 'direct' && spec.mode !== 'raw' && !isPortless(spec) && spec.internal !== true;
 }
 
 /** Its pods have no interface of the switch: the node's own, or none at all. */
@@ -30,15 +33,24 @@ export function layoutOf(spec: NetworkSpec, withNode: boolean): DomainLayout[] {
     const cidrs = [ipv4[index], ipv6[index]].filter((cidr) => cidr !== undefined);
     const gateways = isRouted(spec) ? cidrs.map((cidr) => hostAddress(cidr, 0)) : [];
     const node = withNode && index === 0 ? nodeAddresses(cidrs) : [];
+    if (spec.mode === 'raw') return lanLayout(spec, cidrs);
     return {
       cidrs,
       gateways,
+      routers: gateways,
       reserved: new Map([
         ...gateways.map((address) => [address, 'the gateway'] as const),
         ...node.map((address) => [address, 'the node'] as const),
       ]),
     };
   });
+}
+
+/** The switch has no address on a LAN of other people's. */
+function lanLayout(spec: NetworkSpec, cidrs: readonly string[]): DomainLayout {
+  const routers = routersOf(spec);
+  const reserved = new Map(routers.map((address) => [address, 'the router'] as const));
+  return { cidrs, gateways: [], routers, reserved, given: spec.ranges ?? [] };
 }
 
 /** An address of the domain with the length of its prefix: `10.244.0.3/24`. */

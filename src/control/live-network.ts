@@ -3,12 +3,13 @@
  * are numbered anew when the daemon starts; nobody outside sees the numbers.
  */
 import type { NetworkSpec } from './api/types.js';
-import { type PlannedNetwork, TUNNEL_DOMAIN } from './compile.js';
+import { type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './compile.js';
 import { PodwireError } from './errors.js';
 import { AddressPool } from './ipam.js';
 import { type DomainLayout, layoutOf } from './layout.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
+import type { Uplink } from './uplinks.js';
 
 /** Bridge domains are numbered below this, and so are route tables; table 0 is the node's. */
 const MOST_DOMAINS = TUNNEL_DOMAIN;
@@ -19,6 +20,8 @@ export interface LiveNetwork {
   readonly layout: readonly DomainLayout[];
   readonly planned: PlannedNetwork;
   readonly pool: AddressPool;
+  /** Of mode raw. */
+  readonly uplink?: Uplink;
   /** It is not recorded yet, so nothing may be attached to it. */
   frozen: boolean;
 }
@@ -31,40 +34,58 @@ export class NetworkBuilder {
   build(name: string, spec: NetworkSpec, frozen: boolean): LiveNetwork {
     const layout = layoutOf(spec, name === DEFAULT_NETWORK);
     const routeTable = this.tables.take();
-    const ids = layout.map(() => this.domains.take());
-    if (routeTable === undefined || ids.includes(undefined)) {
-      this.free(routeTable, ids);
-      const message = `the switch has no more than ${MOST_DOMAINS} bridge domains`;
-      throw new PodwireError('NETWORKS_EXHAUSTED', message);
+    if (routeTable === undefined) throw exhausted();
+    try {
+      const planned = {
+        name,
+        mode: spec.mode,
+        sourceGuard: spec.sourceGuard ?? true,
+        routeTable,
+        domains: this.plan(layout),
+        ...(spec.vni !== undefined && { vni: spec.vni }),
+      };
+      return { name, spec, layout, planned, pool: new AddressPool(name, layout), frozen };
+    } catch (error) {
+      this.tables.release(routeTable);
+      throw error;
     }
-    const domains = ids.flatMap((id, index) =>
-      id === undefined ? [] : [{ id, cidrs: layout[index].cidrs, gateways: layout[index].gateways }],
-    );
-    const planned = {
-      name,
-      mode: spec.mode,
-      sourceGuard: spec.sourceGuard ?? true,
-      routeTable,
-      domains,
-      ...(spec.vni !== undefined && { vni: spec.vni }),
-    };
-    return { name, spec, layout, planned, pool: new AddressPool(name, layout), frozen };
   }
 
-  /** The same network with the same pods, its source guard switched. */
-  guarded(network: LiveNetwork, spec: NetworkSpec): LiveNetwork {
-    return { ...network, spec, planned: { ...network.planned, sourceGuard: spec.sourceGuard ?? true } };
+  /**
+   * The same network with the same pods under another spec: `canEvolve`. Its pool gives out what it gave until the new
+   * spec is in force and recorded.
+   * @throws PodwireError NETWORKS_EXHAUSTED
+   */
+  evolve(network: LiveNetwork, spec: NetworkSpec): LiveNetwork {
+    const layout = layoutOf(spec, network.name === DEFAULT_NETWORK);
+    const { domains: kept } = network.planned;
+    const domains = [...kept, ...this.plan(layout.slice(kept.length))];
+    const planned = { ...network.planned, sourceGuard: spec.sourceGuard ?? true, domains };
+    return { ...network, spec, layout, planned };
   }
 
-  release({ planned }: LiveNetwork): void {
-    this.free(
-      planned.routeTable,
-      planned.domains.map(({ id }) => id),
-    );
+  /** Frees what a network had and `other`, which goes on, has not. */
+  release({ planned }: LiveNetwork, other?: LiveNetwork): void {
+    if (planned.routeTable !== other?.planned.routeTable) this.tables.release(planned.routeTable);
+    const kept = new Set(other?.planned.domains.map(({ id }) => id));
+    for (const { id } of planned.domains) if (!kept.has(id)) this.domains.release(id);
   }
 
-  private free(table: number | undefined, ids: readonly (number | undefined)[]): void {
-    if (table !== undefined) this.tables.release(table);
-    for (const id of ids) if (id !== undefined) this.domains.release(id);
+  /** All of them or none. @throws PodwireError NETWORKS_EXHAUSTED */
+  private plan(layout: readonly DomainLayout[]): PlannedDomain[] {
+    const planned: PlannedDomain[] = [];
+    for (const { cidrs, gateways } of layout) {
+      const id = this.domains.take();
+      if (id === undefined) {
+        for (const domain of planned) this.domains.release(domain.id);
+        throw exhausted();
+      }
+      planned.push({ id, cidrs, gateways });
+    }
+    return planned;
   }
+}
+
+function exhausted(): PodwireError {
+  return new PodwireError('NETWORKS_EXHAUSTED', `the switch has no more than ${MOST_DOMAINS} bridge domains`);
 }

@@ -34,6 +34,21 @@ export function refuseOverlap(
   }
 }
 
+/** @throws PodwireError PARENT_IN_USE: frames of one VLAN of an interface are one network's */
+export function refuseSharedParent({ spec }: Network, others: readonly Named[]): void {
+  const { mode, parent, vlan } = spec;
+  const other = others.find(
+    (one) => one.spec.mode === mode && one.spec.parent === parent && one.spec.vlan === vlan,
+  );
+  if (mode !== 'raw' || !other) return;
+  const what = vlan === undefined ? `${parent} without a VLAN` : `VLAN ${vlan} of ${parent}`;
+  throw new PodwireError(
+    'PARENT_IN_USE',
+    `spec.parent: ${what} belongs to network ${other.name}`,
+    'spec.parent',
+  );
+}
+
 /** @throws PodwireError INVALID where a prefix of the daemon's options holds an address of the host */
 export function refuseHostAddresses(
   flag: string,

@@ -10,10 +10,12 @@ import type { HostAddress } from './host/addresses.js';
 import type { KeyedLock } from './keyed-lock.js';
 import { isRouted } from './layout.js';
 import { type LiveNetwork, NetworkBuilder } from './live-network.js';
-import type { Logger } from './logger.js';
+import { type Logger, RepeatedLog } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
-import { type AddressPlan, refuseOverlap } from './network-overlap.js';
+import { refuseInUse, refuseRoutersOfPods, whyNotEvolve } from './network-changes.js';
+import { type AddressPlan, refuseOverlap, refuseSharedParent } from './network-overlap.js';
 import { checkVersion, type Records, stampMeta } from './records.js';
+import type { Uplink } from './uplinks.js';
 
 /** Of the lock: no pod's key is a word alone. */
 const LOCK = 'networks';
@@ -29,6 +31,8 @@ export interface NetworksParts {
   readonly hostAddresses: () => Promise<readonly HostAddress[]>;
   /** Where overlay networks are kept for the whole cluster. */
   readonly overlays: OverlayKeeper;
+  /** Of a network of mode raw, not open yet. */
+  readonly uplinkFor: (spec: NetworkSpec) => Uplink | undefined;
   /** Called when other networks are to be in force; resolves when they are. */
   readonly changed: () => Promise<void>;
 }
@@ -43,7 +47,11 @@ export class Networks {
   private readonly live = new Map<string, LiveNetwork>();
   private readonly builder = new NetworkBuilder();
 
-  constructor(private readonly parts: NetworksParts) {}
+  private readonly repeated: RepeatedLog;
+
+  constructor(private readonly parts: NetworksParts) {
+    this.repeated = new RepeatedLog(parts.log);
+  }
 
   /**
    * Builds what is stored, and the default network from the daemon's options.
@@ -55,8 +63,58 @@ export class Networks {
     await this.claimDefault();
     for (const [name, network] of records.list()) {
       if (name !== DEFAULT_NETWORK) this.checkStored(name, network);
-      this.live.set(name, this.builder.build(name, network.spec, false));
+      const { spec } = network;
+      const uplink = this.parts.uplinkFor(spec);
+      this.live.set(name, { ...this.builder.build(name, spec, false), ...(uplink && { uplink }) });
     }
+    await this.openUplinks();
+  }
+
+  /** Opens uplinks that are not open. What cannot be is told, and waits for the next time. @returns whether any was */
+  private async openUplinks(): Promise<boolean> {
+    let opened = false;
+    for (const { name: network, uplink } of this.live.values()) {
+      if (!uplink || uplink.planned) continue;
+      try {
+        await uplink.open(true);
+        this.repeated.clear(network);
+        opened = true;
+        this.parts.log.info({ network, ifname: uplink.name }, 'uplink opened');
+      } catch (error) {
+        const { code, message } = asPodwireError(error);
+        this.repeated.warn(network, { network, code, error: message }, 'network without its uplink');
+      }
+    }
+    return opened;
+  }
+
+  /** Every two seconds: interfaces of raw networks that are back. */
+  async renewUplinks(): Promise<void> {
+    const isAway = ({ uplink }: LiveNetwork): boolean => uplink !== undefined && !uplink.planned;
+    if (![...this.live.values()].some(isAway)) return;
+    await this.parts.lock.run(LOCK, async () => {
+      if (await this.openUplinks()) await this.parts.changed();
+    });
+  }
+
+  /** The interface of a raw network has vanished. @returns false where the port is none of them */
+  async uplinkDown(port: number, reason: string): Promise<boolean> {
+    const isIt = ({ uplink }: LiveNetwork): boolean => uplink?.planned?.port === port;
+    if (![...this.live.values()].some(isIt)) return false;
+    await this.parts.lock.run(LOCK, async () => {
+      const found = [...this.live.values()].find(isIt);
+      if (!found?.uplink) return;
+      this.parts.log.warn({ network: found.name, ifname: found.uplink.name, reason }, 'interface vanished');
+      const close = found.uplink.withdraw(`interface ${found.uplink.name} is gone: ${reason}`);
+      await this.parts.changed();
+      await close();
+    });
+    return true;
+  }
+
+  /** Uplinks that are open, as ports. */
+  uplinkPorts(): { id: number; name: string }[] {
+    return this.planned().flatMap(({ uplink }) => (uplink ? { id: uplink.port, name: uplink.name } : []));
   }
 
   /** @throws PodwireError NOT_FOUND */
@@ -71,7 +129,9 @@ export class Networks {
   }
 
   planned(): PlannedNetwork[] {
-    return [...this.live.values()].map(({ planned }) => planned);
+    return [...this.live.values()].map(({ planned, uplink }) =>
+      uplink?.planned ? { ...planned, uplink: uplink.planned } : planned,
+    );
   }
 
   /** Prefixes that the node reaches through the switch. */
@@ -81,7 +141,7 @@ export class Networks {
 
   /** @throws PodwireError NOT_FOUND */
   view(name: string): Network {
-    const { spec, layout, pool } = this.get(name);
+    const { spec, layout, pool, uplink } = this.get(name);
     const { records } = this.parts;
     const resourceVersion = String(records.revision(name));
     return {
@@ -89,7 +149,11 @@ export class Networks {
       kind: 'Network',
       metadata: { name, ...records.get(name)?.metadata, resourceVersion },
       spec,
-      status: { gateways: layout.flatMap(({ gateways }) => gateways), pods: pool.size },
+      status: {
+        gateways: layout.flatMap(({ routers }) => routers),
+        pods: pool.size,
+        ...(uplink?.problem !== undefined && { message: uplink.problem }),
+      },
     };
   }
 
@@ -99,7 +163,10 @@ export class Networks {
     return recorded.filter((name) => this.live.has(name)).map((name) => this.view(name));
   }
 
-  /** @throws PodwireError CONFLICT, PROTECTED, NETWORK_IN_USE, CIDR_OVERLAP, NETWORKS_EXHAUSTED */
+  /**
+   * @throws PodwireError CONFLICT, PROTECTED, NETWORK_IN_USE, CIDR_OVERLAP, NETWORKS_EXHAUSTED; of raw networks
+   * PARENT_IN_USE, INTERFACE_NOT_FOUND and what else keeps the interface from being used
+   */
   put(name: string, given: Network): Promise<PutResult> {
     return this.parts.lock.run(LOCK, async () => {
       const { records } = this.parts;
@@ -132,7 +199,7 @@ export class Networks {
       const after = this.builder.build(DEFAULT_NETWORK, spec, false);
       this.set(DEFAULT_NETWORK, after);
       await publish();
-      this.retire(before, after);
+      await this.retire(before, after);
     });
   }
 
@@ -211,8 +278,35 @@ export class Networks {
 
   /** What is to take the network's place. Nothing is in force yet. */
   private async successor(name: string, network: Network): Promise<LiveNetwork> {
-    const before = await this.checkChange(name, network);
-    return before ? this.builder.guarded(before, network.spec) : this.builder.build(name, network.spec, true);
+    const goesOn = await this.checkChange(name, network);
+    if (goesOn) return this.builder.evolve(goesOn, network.spec);
+    const built = this.builder.build(name, network.spec, true);
+    try {
+      const uplink = await this.uplinkOf(name, network.spec);
+      return { ...built, ...(uplink && { uplink }) };
+    } catch (error) {
+      this.builder.release(built);
+      throw error;
+    }
+  }
+
+  /** The one that the network has, where it is the same; else a new one, open. */
+  private async uplinkOf(name: string, spec: NetworkSpec): Promise<Uplink | undefined> {
+    const earlier = this.live.get(name)?.uplink;
+    if (earlier?.fits(spec)) {
+      earlier.checkMtu(spec);
+      return earlier;
+    }
+    const uplink = this.parts.uplinkFor(spec);
+    if (!uplink) return undefined;
+    await uplink.open(false);
+    try {
+      uplink.checkMtu(spec);
+      return uplink;
+    } catch (error) {
+      await uplink.withdraw()();
+      throw error;
+    }
   }
 
   /** @returns the network that goes on under the new spec; undefined where another is to be built. */
@@ -222,11 +316,16 @@ export class Networks {
     if (name === DEFAULT_NETWORK) throw protectedError('has the spec that the daemon’s options give it');
     const others = [...this.live.values()].filter((other) => other.name !== name);
     refuseOverlap(network, others, this.parts.plan, host);
+    refuseSharedParent(network, others);
     if (!before) return undefined;
-    const changed = changedFields(before.spec, network.spec).filter((field) => field !== 'sourceGuard');
-    if (changed.length === 0) return before;
-    refuseInUse(before, `spec.${changed[0]} of network ${name} is fixed`);
-    return undefined;
+    const fixed = whyNotEvolve(before, network.spec);
+    if (fixed !== undefined) {
+      refuseInUse(before, fixed);
+      return undefined;
+    }
+    refuseRoutersOfPods(before, network.spec);
+    before.uplink?.checkMtu(network.spec);
+    return before;
   }
 
   /** Puts `after` in the network's place, in force and recorded, or leaves everything as it was. */
@@ -242,14 +341,17 @@ export class Networks {
       await record();
     } catch (error) {
       this.set(name, before);
-      this.retire(after, before);
       await this.parts.changed().catch((failure) => {
         this.parts.log.error({ network: name, error: String(failure) }, 'undo failed');
       });
+      await this.retire(after, before);
       throw error;
     }
-    if (after) after.frozen = false;
-    this.retire(before, after);
+    if (after) {
+      after.frozen = false;
+      if (after.pool === before?.pool) after.pool.setRanges(after.layout);
+    }
+    await this.retire(before, after);
   }
 
   private set(name: string, network: LiveNetwork | undefined): void {
@@ -258,16 +360,11 @@ export class Networks {
   }
 
   /** Frees what a network had, unless its other version goes on with it. */
-  private retire(network: LiveNetwork | undefined, other: LiveNetwork | undefined): void {
-    if (network && network.pool !== other?.pool) this.builder.release(network);
+  private async retire(network: LiveNetwork | undefined, other: LiveNetwork | undefined): Promise<void> {
+    if (!network) return;
+    this.builder.release(network, other);
+    if (network.uplink !== other?.uplink) await network.uplink?.withdraw()();
   }
-}
-
-function refuseInUse({ pool }: LiveNetwork, what: string): void {
-  if (pool.size + pool.foreignSize === 0) return;
-  const pods = pool.size === 1 ? 'a pod is' : `${pool.size} pods are`;
-  const where = pool.size === 0 ? 'pods of other nodes are' : pods;
-  throw new PodwireError('NETWORK_IN_USE', `${what} while ${where} attached to it: detach first`);
 }
 
 /** An overlay keeps the VNI that was chosen for it. */
@@ -293,11 +390,6 @@ function refuseOtherKind(name: string, existing: Network | undefined): void {
     `network ${name} is an overlay of the cluster: delete it first, or choose another name`,
     'metadata.name',
   );
-}
-
-function changedFields(before: NetworkSpec, after: NetworkSpec): string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof NetworkSpec>;
-  return [...keys].filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }
 
 function protectedError(why: string): PodwireError {

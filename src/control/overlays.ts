@@ -165,7 +165,7 @@ export class Overlays implements OverlayKeeper {
     const members = this.members.others(name);
     network.pool.keepForeign(new Set(members.map(({ address }) => address)));
     for (const { address, pod, node } of members)
-      network.pool.claimForeign(`${pod} of node ${node}`, address);
+      network.pool.claimForeign(`pod ${pod} of node ${node}`, address);
   }
 }
 

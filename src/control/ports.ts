@@ -5,12 +5,21 @@
 import { MAX_PORTS } from '../dataplane/constants.js';
 import type { PlannedPort } from './compile.js';
 import { PodwireError } from './errors.js';
+import { closeRaw, type RawLink } from './host/raw.js';
 import { closeTap, offloadBits, type Tap } from './host/tap.js';
 import { NumberPool } from './numbers.js';
 
 /** The data plane's part in it; src/dataplane/worker/handle.ts. */
 export interface PortTarget {
   addPort(port: { id: number; name: string; fd: number; mtu: number; offloads: number }): Promise<void>;
+  addRaw(port: {
+    id: number;
+    name: string;
+    fd: number;
+    mtu: number;
+    offloads: number;
+    vlan?: number;
+  }): Promise<void>;
   removePort(id: number): Promise<void>;
 }
 
@@ -47,8 +56,7 @@ export class Ports {
   async add<T extends PlannedPort>(port: Omit<T, 'id'>, tap: Tap): Promise<LivePort<T>> {
     const id = this.ids.take();
     try {
-      if (id === undefined)
-        throw new PodwireError('PORTS_EXHAUSTED', `the switch has ${MAX_PORTS} ports already`);
+      if (id === undefined) throw exhausted();
       const planned = { ...port, id } as T;
       await this.target.addPort({
         id,
@@ -65,11 +73,29 @@ export class Ports {
     }
   }
 
+  /**
+   * Gives a packet socket to the data plane as a port, which is closed until it is published. The socket is closed
+   * where this fails. @returns the port's number. @throws PodwireError PORTS_EXHAUSTED
+   */
+  async addRaw(port: { readonly name: string; readonly vlan?: number }, link: RawLink): Promise<number> {
+    const id = this.ids.take();
+    try {
+      if (id === undefined) throw exhausted();
+      const { fd, mtu, offloads } = link;
+      await this.target.addRaw({ id, ...port, fd, mtu, offloads });
+      return id;
+    } catch (error) {
+      closeRaw(link);
+      if (id !== undefined) this.ids.release(id);
+      throw error;
+    }
+  }
+
   /** A number for a port that is no TAP; it is never free again. @throws PodwireError PORTS_EXHAUSTED */
   reserve(): number {
     const id = this.ids.take();
     if (id !== undefined) return id;
-    throw new PodwireError('PORTS_EXHAUSTED', `the switch has ${MAX_PORTS} ports already`);
+    throw exhausted();
   }
 
   /** From now on the port is part of what is published. */
@@ -88,8 +114,17 @@ export class Ports {
   }
 
   /** Closes the TAP; one that is not persistent disappears. */
-  async remove({ planned: { id } }: LivePort): Promise<void> {
+  remove({ planned: { id } }: LivePort): Promise<void> {
+    return this.removeRaw(id);
+  }
+
+  /** Closes the packet socket. */
+  async removeRaw(id: number): Promise<void> {
     await this.target.removePort(id);
     this.ids.release(id);
   }
+}
+
+function exhausted(): PodwireError {
+  return new PodwireError('PORTS_EXHAUSTED', `the switch has ${MAX_PORTS} ports already`);
 }

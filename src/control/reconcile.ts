@@ -87,6 +87,7 @@ export class Reconciler {
       log.warn({ ifname: NODE_IFNAME, reason }, 'interface vanished');
       return lock.run(NODE_IFNAME, () => this.reopenNode());
     }
+    if (await this.parts.networks.uplinkDown(id, reason)) return;
     const port = ports.withId(id);
     if (!port) return;
     const { name } = port.planned;
@@ -204,8 +205,9 @@ export class Reconciler {
   }
 
   private async round(): Promise<void> {
-    const { lock, nodePort, overlays, pods, attacher } = this.parts;
+    const { lock, networks, nodePort, overlays, pods, attacher } = this.parts;
     if (!nodePort.planned) await lock.run(NODE_IFNAME, () => this.reopenNode());
+    await networks.renewUplinks();
     for (const [key, { port, netns, netnsId }] of this.attachments()) {
       if (isGone(netns, netnsId)) {
         await pods.releaseGone(key);

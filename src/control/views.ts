@@ -54,8 +54,9 @@ function deviceOf(route: RouteSpec, snapshot: Snapshot): string | null {
 }
 
 export function fdbView(snapshot: Snapshot, { fdb }: Pick<Learned, 'fdb'>): FdbAnswer {
-  const ports = snapshot.ports.flatMap(({ name, mac, attachment }): FdbEntry[] =>
-    attachment.kind === 'domain'
+  const uplinks = new Set(snapshot.domains.map(({ uplink }) => uplink));
+  const ports = snapshot.ports.flatMap(({ id, name, mac, attachment }): FdbEntry[] =>
+    attachment.kind === 'domain' && !uplinks.has(id)
       ? [{ ...fixed, network: domainName(snapshot, attachment.domain), mac, port: name }]
       : [],
   );

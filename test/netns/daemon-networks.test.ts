@@ -82,8 +82,11 @@ describe.skipIf(missing)('networks', () => {
     expect((await put('lab', { ...spec, mtu: 1400 })).headers['x-podwire-result']).toBe('configured');
     bench.namespace('l1');
     expect((await bench.attach('l1', { network: 'lab' })).body.mtu).toBe(1400);
-    expect(outcome(await put('lab', spec))).toBe('409 NETWORK_IN_USE');
-    expect(outcome(await put('lab', { ...spec, mtu: 1400, sourceGuard: false }))).toBe('200');
+    // The pod has it from now on, and others later.
+    expect(outcome(await put('lab', spec))).toBe('200');
+    expect(bench.link('l1')?.mtu).toBe(1400);
+    expect(outcome(await put('lab', { ...spec, sourceGuard: false }))).toBe('200');
+    expect(outcome(await put('lab', { ...spec, internal: true }))).toBe('409 NETWORK_IN_USE');
     const { body } = await bench.call<Network>('GET', '/v1/networks/lab');
     expect(body.status).toEqual({ gateways: ['10.80.0.1'], pods: 1 });
     expect(await bench.ping('l1', '10.80.0.1')).toBe(true);
@@ -91,6 +94,38 @@ describe.skipIf(missing)('networks', () => {
     expect(outcome(await put('default', home.spec, { labels: { team: 'net' } }))).toBe('200');
     await bench.detach('l1');
     for (const name of ['lab', 'hidden']) await bench.call('DELETE', `/v1/networks/${name}`);
+  });
+
+  it('takes more subnets while pods are attached, or none of them', async () => {
+    const put = (name: string, ...cidrs: string[]) =>
+      bench.call('PUT', `/v1/networks/${name}`, {
+        ...NETWORK,
+        metadata: { name },
+        spec: { mode: 'bridge', cidrs },
+      });
+    expect(outcome(await put('grow', '10.86.0.0/30'))).toBe('201');
+    await bench.pod('g1', { network: 'grow' });
+    bench.namespace('g2');
+    expect(outcome(await bench.attach('g2', { network: 'grow' }))).toBe('409 ADDRESS_EXHAUSTED');
+    const refused: [cidrs: string[], expected: string][] = [
+      [['10.87.0.0/30'], '409 NETWORK_IN_USE'],
+      [['10.87.0.0/30', '10.86.0.0/30'], '409 NETWORK_IN_USE'],
+      // It would be a prefix more of the subnet that the pod is in.
+      [['10.86.0.0/30', 'fd86::/64'], '409 NETWORK_IN_USE'],
+      [['10.86.0.0/30', '10.244.9.0/24'], '409 CIDR_OVERLAP'],
+    ];
+    for (const [cidrs, expected] of refused)
+      expect([cidrs, outcome(await put('grow', ...cidrs))]).toEqual([cidrs, expected]);
+    bench.ip('host', 'route', 'add', 'blackhole', '10.88.0.0/24');
+    expect(outcome(await put('grow', '10.86.0.0/30', '10.88.0.0/24'))).toBe('500 IPROUTE2_FAILED');
+    bench.ip('host', 'route', 'del', 'blackhole', '10.88.0.0/24');
+    expect(outcome(await bench.attach('g2', { network: 'grow' }))).toBe('409 ADDRESS_EXHAUSTED');
+    expect(await bench.ping('g1', '10.86.0.1')).toBe(true);
+
+    expect(outcome(await put('grow', '10.86.0.0/30', '10.88.0.0/24'))).toBe('200');
+    expect((await bench.attach('g2', { network: 'grow' })).body.ips).toEqual(['10.88.0.2']);
+    expect(await bench.ping('g2', '10.86.0.2')).toBe(true);
+    expect(await bench.ping('host', '10.88.0.2')).toBe(true);
   });
 
   it('takes a network back whose routes the host refuses, and lets one of two creators win', async () => {

@@ -36,6 +36,8 @@ export const NETWORK_COLUMNS: readonly Column<Network>[] = [
   { header: 'INTERNAL', value: (network) => yesNo(network.spec.internal ?? false), wide: true },
   { header: 'GUARD', value: (network) => yesNo(network.spec.sourceGuard ?? true), wide: true },
   { header: 'MTU', value: (network) => network.spec.mtu, right: true, wide: true },
+  { header: 'PARENT', value: parentOf, wide: true },
+  { header: 'NOTE', value: (network) => network.status?.message, wide: true },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
 
@@ -98,6 +100,10 @@ function roundTripOf({ status }: Node): string | undefined {
 function noteOf({ status }: Node): string | undefined {
   if (status?.message !== undefined) return status.message;
   return status?.managed === 'manual' ? 'applied by hand' : undefined;
+}
+
+function parentOf({ spec: { parent, vlan } }: Network): string | undefined {
+  return vlan === undefined ? parent : `${parent}.${vlan}`;
 }
 
 function ageOf(resource: Resource): string | undefined {

@@ -18,7 +18,7 @@ export interface ObjectMeta {
   creationTimestamp?: string;
 }
 
-export const NETWORK_MODES = ['routed', 'bridge', 'overlay', 'direct', 'host', 'none'] as const;
+export const NETWORK_MODES = ['routed', 'bridge', 'overlay', 'raw', 'direct', 'host', 'none'] as const;
 export type NetworkMode = (typeof NETWORK_MODES)[number];
 
 export interface NetworkSpec {
@@ -31,6 +31,14 @@ export interface NetworkSpec {
   mtu?: number;
   /** Of an overlay: its VXLAN network identifier. Chosen when it is created, where it is not given. */
   vni?: number;
+  /** Of mode raw: the interface of the host. */
+  parent?: string;
+  /** Of mode raw: its 802.1Q VLAN; without it, frames as they are. */
+  vlan?: number;
+  /** Of mode raw: routers of the LAN, at most one of each family. Pods' default routes lead to them. */
+  gateways?: string[];
+  /** Of mode raw: prefixes that pods' addresses are in. Without any, each attach has to say its address. */
+  ranges?: string[];
   /** Pods send under their own MAC and IP addresses only. Default true; false learns addresses instead. */
   sourceGuard?: boolean;
 }
@@ -40,7 +48,8 @@ export interface Network {
   kind: 'Network';
   metadata: ObjectMeta;
   spec: NetworkSpec;
-  status?: { gateways: string[]; pods: number };
+  /** `message` says what is wrong with it. */
+  status?: { gateways: string[]; pods: number; message?: string };
 }
 
 export interface NodeSpec {

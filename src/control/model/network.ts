@@ -4,9 +4,10 @@
 import { AddressError, type Cidr, formatCidr, networkOf, parseCidr } from '../../wire/address.js';
 import { NETWORK_MODES, type Network, type NetworkMode, type NetworkSpec } from '../api/types.js';
 import { familyOf, overlaps } from '../cidr.js';
-import { invalid, unsupported } from '../errors.js';
+import { invalid } from '../errors.js';
 import { isPortless, isRouted } from '../layout.js';
 import { CLUSTER_META } from './meta.js';
+import { normaliseRaw, RAW_FIELDS } from './raw-network.js';
 import { checker, closed, type Schema } from './schema.js';
 
 export const DEFAULT_NETWORK = 'default';
@@ -23,10 +24,6 @@ export const MOST_VNI = 0xff_ffff;
 /** Most bridge domains of one network. */
 const MOST_CIDRS = 32;
 
-const FUTURE_MODES = ['raw'];
-/** Fields of the modes that are not there yet. */
-const FUTURE_FIELDS = { parent: 'raw', vlan: 'raw' } as const;
-
 export const NETWORK_SPEC_SCHEMA: Schema = closed(
   {
     mode: { type: 'string', enum: NETWORK_MODES },
@@ -34,6 +31,7 @@ export const NETWORK_SPEC_SCHEMA: Schema = closed(
     internal: { type: 'boolean' },
     mtu: { type: 'integer', minimum: LEAST_MTU, maximum: MOST_MTU },
     vni: { type: 'integer', minimum: 1, maximum: MOST_VNI },
+    ...RAW_FIELDS,
     sourceGuard: { type: 'boolean' },
   },
   ['mode'],
@@ -55,7 +53,7 @@ type Given = Omit<Network, 'spec'> & { spec: Omit<NetworkSpec, 'cidrs'> & { cidr
 const check = checker<Given>(NETWORK_SCHEMA);
 
 const LAYER_3: readonly NetworkMode[] = ['routed', 'bridge', 'overlay'];
-const WITH_INTERFACES: readonly NetworkMode[] = [...LAYER_3, 'direct'];
+const WITH_INTERFACES: readonly NetworkMode[] = [...LAYER_3, 'raw', 'direct'];
 
 /** Fields that only these modes have. */
 const MODES_OF: Partial<Record<keyof NetworkSpec, readonly NetworkMode[]>> = {
@@ -63,6 +61,10 @@ const MODES_OF: Partial<Record<keyof NetworkSpec, readonly NetworkMode[]>> = {
   mtu: WITH_INTERFACES,
   sourceGuard: WITH_INTERFACES,
   vni: ['overlay'],
+  parent: ['raw'],
+  vlan: ['raw'],
+  gateways: ['raw'],
+  ranges: ['raw'],
 };
 
 /**
@@ -70,7 +72,6 @@ const MODES_OF: Partial<Record<keyof NetworkSpec, readonly NetworkMode[]>> = {
  * @throws PodwireError INVALID or UNSUPPORTED, naming the field
  */
 export function parseNetwork(value: unknown): Network {
-  refuseFuture(value);
   const { apiVersion, kind, metadata, spec } = check(value);
   const { cidrs = [] } = spec;
   if (isPortless(spec) && cidrs.length > 0)
@@ -78,17 +79,6 @@ export function parseNetwork(value: unknown): Network {
   if (!isPortless(spec) && cidrs.length === 0) throw invalid('spec.cidrs', 'is missing: at least one prefix');
   refuseForeignFields(spec);
   return { apiVersion, kind, metadata, spec: normalise({ ...spec, cidrs }) };
-}
-
-function refuseFuture(value: unknown): void {
-  const spec = (value as { spec?: Record<string, unknown> } | null)?.spec;
-  if (typeof spec !== 'object' || spec === null) return;
-  if (typeof spec.mode === 'string' && FUTURE_MODES.includes(spec.mode)) {
-    throw unsupported('spec.mode', `'${spec.mode}' is not supported; use ${NETWORK_MODES.join(', ')}`);
-  }
-  for (const [field, mode] of Object.entries(FUTURE_FIELDS)) {
-    if (field in spec) throw unsupported(`spec.${field}`, `belongs to mode ${mode}, which is not supported`);
-  }
 }
 
 function refuseForeignFields(spec: Given['spec']): void {
@@ -104,12 +94,13 @@ function normalise(spec: NetworkSpec): NetworkSpec {
   for (const [index, cidr] of cidrs.entries()) checkSize(normal, cidr, `spec.cidrs[${index}]`);
   checkOverlap(cidrs);
   if (spec.mode === 'direct') oneOfEachFamily(normal, 'a direct network');
+  if (spec.mode === 'raw') oneOfEachFamily(normal, 'a raw network');
   if (spec.mode === 'overlay') checkOverlay(normal);
   const leastMtu = cidrs.some((cidr) => familyOf(cidr) === 6) ? LEAST_MTU_IPV6 : LEAST_MTU;
   if (spec.mtu !== undefined && spec.mtu < leastMtu) {
     throw invalid('spec.mtu', `must be at least ${leastMtu} for an IPv6 network`);
   }
-  return normal;
+  return spec.mode === 'raw' ? normaliseRaw(normal, parsePrefix) : normal;
 }
 
 /** Reads a prefix that pods can have addresses of, in canonical form. @throws PodwireError INVALID */

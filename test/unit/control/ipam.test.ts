@@ -24,6 +24,29 @@ function code(action: () => unknown): string {
 }
 
 describe('AddressPool', () => {
+  it('gives addresses of the ranges alone, and a family without one only to who asks', () => {
+    const lan = { ...range(['192.168.7.0/24', 'fd07::/64'], { '192.168.7.1': 'the router' }) };
+    const pool = new AddressPool('lan', [{ ...lan, given: ['192.168.7.0/30', '192.168.7.254/31'] }]);
+    expect(pool.allocate('a').ips).toEqual(['192.168.7.2']);
+    expect(pool.allocate('b').ips).toEqual(['192.168.7.3']);
+    expect(pool.allocate('c', ['fd07::5']).ips).toEqual(['192.168.7.254', 'fd07::5']);
+    // .255 is for broadcasts.
+    expect(code(() => pool.allocate('d'))).toBe('ADDRESS_EXHAUSTED');
+    expect(code(() => pool.allocate('d', ['192.168.7.9']))).toBe('INVALID ips[0]');
+    pool.release('b');
+    expect(pool.allocate('d').ips).toEqual(['192.168.7.3']);
+    pool.setRanges([{ ...lan, given: ['192.168.7.8/29'] }]);
+    expect(pool.allocate('e').ips).toEqual(['192.168.7.8']);
+    expect(pool.ownerOf('192.168.7.2')).toBe('a');
+  });
+
+  it('gives none by itself where nothing is given', () => {
+    const pool = new AddressPool('lan', [{ ...range(['192.168.7.0/24']), given: [] }]);
+    expect(code(() => pool.allocate('a'))).toBe('INVALID ips');
+    expect(code(() => pool.checkRoom())).toBe('INVALID ips');
+    expect(pool.allocate('a', ['192.168.7.9']).ips).toEqual(['192.168.7.9']);
+  });
+
   it('gives no address where the network has no prefix, and counts who is in it', () => {
     const pool = new AddressPool('none', []);
     expect(pool.allocate('a')).toEqual({ domain: 0, ips: [] });

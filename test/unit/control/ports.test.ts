@@ -15,6 +15,10 @@ class Target {
     this.added.push(id);
   }
 
+  addRaw(port: { id: number }): Promise<void> {
+    return this.addPort(port);
+  }
+
   removePort(): Promise<void> {
     return new Promise((resolve) => this.closing.push(resolve));
   }

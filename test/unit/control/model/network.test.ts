@@ -10,6 +10,10 @@ function spec(fields: Record<string, unknown>): unknown {
   return network({ mode: 'bridge', cidrs: ['10.80.0.0/24'], ...fields });
 }
 
+function raw(fields: Record<string, unknown>): unknown {
+  return spec({ mode: 'raw', parent: 'eth0', ...fields });
+}
+
 describe('parseNetwork', () => {
   it('accepts a network and makes its prefixes canonical', () => {
     const parsed = parseNetwork({
@@ -39,15 +43,33 @@ describe('parseNetwork', () => {
     [spec({ mode: 'overlay', cidrs: ['10.80.0.0/24', '10.81.0.0/24'] }), 'INVALID spec.cidrs'],
     [spec({ mode: 'overlay', vni: 0 }), 'INVALID spec.vni'],
     [spec({ mode: 'overlay', vni: 2 ** 24 }), 'INVALID spec.vni'],
-    [spec({ mode: 'raw' }), 'UNSUPPORTED spec.mode'],
+    [spec({ mode: 'raw' }), 'INVALID spec.parent'],
+    [raw({ parent: 'lo' }), 'INVALID spec.parent'],
+    [raw({ parent: 'podwire0' }), 'INVALID spec.parent'],
+    [raw({ parent: 'a name' }), 'INVALID spec.parent'],
+    [raw({ vlan: 0 }), 'INVALID spec.vlan'],
+    [raw({ vlan: 4095 }), 'INVALID spec.vlan'],
+    [raw({ internal: true }), 'INVALID spec.internal'],
+    [raw({ cidrs: [] }), 'INVALID spec.cidrs'],
+    [raw({ cidrs: ['10.80.0.0/24', '10.81.0.0/24'] }), 'INVALID spec.cidrs'],
+    [raw({ gateways: ['10.81.0.1'] }), 'INVALID spec.gateways[0]'],
+    [raw({ gateways: ['10.80.0.255'] }), 'INVALID spec.gateways[0]'],
+    [raw({ gateways: ['10.80.0.1/24'] }), 'INVALID spec.gateways[0]'],
+    [raw({ gateways: ['10.80.0.1', '10.80.0.2'] }), 'INVALID spec.gateways'],
+    [raw({ ranges: ['10.80.1.0/28'] }), 'INVALID spec.ranges[0]'],
+    [raw({ ranges: ['10.80.0.0/16'] }), 'INVALID spec.ranges[0]'],
+    [raw({ ranges: ['10.80.0.17/28'] }), 'INVALID spec.ranges[0]'],
+    [raw({ ranges: ['10.80.0.16/28', '10.80.0.24/29'] }), 'INVALID spec.ranges[1]'],
     [spec({ mode: 'host' }), 'INVALID spec.cidrs'],
     [spec({ mode: 'none' }), 'INVALID spec.cidrs'],
     [network({ mode: 'none', mtu: 1400 }), 'INVALID spec.mtu'],
     [network({ mode: 'host', sourceGuard: false }), 'INVALID spec.sourceGuard'],
     [network({ mode: 'host', internal: true }), 'INVALID spec.internal'],
     [spec({ vni: 77 }), 'INVALID spec.vni'],
-    [spec({ parent: 'eth0' }), 'UNSUPPORTED spec.parent'],
-    [spec({ vlan: 12 }), 'UNSUPPORTED spec.vlan'],
+    [spec({ parent: 'eth0' }), 'INVALID spec.parent'],
+    [spec({ vlan: 12 }), 'INVALID spec.vlan'],
+    [spec({ gateways: ['10.80.0.1'] }), 'INVALID spec.gateways'],
+    [spec({ ranges: ['10.80.0.0/28'] }), 'INVALID spec.ranges'],
     [spec({ colour: 'blue' }), 'INVALID spec.colour'],
     [spec({ internal: 'yes' }), 'INVALID spec.internal'],
     [spec({ cidrs: [] }), 'INVALID spec.cidrs'],
@@ -88,6 +110,8 @@ describe('parseNetwork', () => {
     [spec({ mode: 'direct', cidrs: ['10.0.0.0/31', 'fd00::/127'] }), 'a point-to-point pair'],
     [spec({ internal: true, cidrs: ['10.0.0.0/31'] }), 'an internal network of two'],
     [network({ mode: 'none' }), 'no prefixes'],
+    [raw({}), 'no router, no ranges'],
+    [raw({ vlan: 4094, gateways: ['10.80.0.254'], ranges: ['10.80.0.16/28', '10.80.0.7/32'] }), 'all of it'],
     [network({ mode: 'host', cidrs: [] }), 'as it is answered'],
   ])('%j: %s', (value) => {
     expect(refusal(() => parseNetwork(value))).toBe('accepted');
