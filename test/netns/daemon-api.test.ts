@@ -28,6 +28,12 @@ const missing = missingForDaemon();
 if (missing) console.log(`skipped: the daemon's tests need ${missing}`);
 
 const POD = { apiVersion: 'v1', kind: 'Pod' };
+const SLOW = {
+  apiVersion: 'podwire.dev/v1',
+  kind: 'Impairment',
+  metadata: { name: 'slow' },
+  spec: { from: { pod: 'default/schema' }, to: { cidr: '10.9.0.0/16' }, delay: '5ms', rate: '10M' },
+};
 const NETWORK = { apiVersion: 'podwire.dev/v1', kind: 'Network' };
 
 describe.skipIf(missing)('API', () => {
@@ -118,7 +124,7 @@ describe.skipIf(missing)('API', () => {
       [
         'PUT',
         '/v1/pods/default/x',
-        { ...POD, metadata: { name: 'x' }, spec: { hostNetwork: true } },
+        { ...POD, metadata: { name: 'x' }, spec: { containers: [{ ports: [{ hostPort: 80 }] }] } },
         '400 UNSUPPORTED',
       ],
       ['POST', '/v1/pods/default/x/attach', {}, '400 INVALID'],
@@ -158,7 +164,9 @@ describe.skipIf(missing)('API', () => {
     });
     await bench.call('DELETE', '/v1/networks/n');
     await bench.call('DELETE', '/v1/pods/default/seen');
-    expect(await until(() => watch.messages.length >= 5)).toBe(true);
+    await bench.call('PUT', '/v1/impairments/slow', SLOW);
+    await bench.call('DELETE', '/v1/impairments/slow');
+    expect(await until(() => watch.messages.length >= 7)).toBe(true);
     const seen = (watch.messages as WatchEvent[]).map(({ type, revision, object }) => [
       type,
       revision - list.revision,
@@ -170,6 +178,8 @@ describe.skipIf(missing)('API', () => {
       ['ADDED', 3, 'Network n'],
       ['DELETED', 4, 'Network n'],
       ['DELETED', 5, 'Pod seen'],
+      ['ADDED', 6, 'Impairment slow'],
+      ['DELETED', 7, 'Impairment slow'],
     ]);
     expect(live.messages).toEqual(watch.messages.slice(1));
     watch.end();
@@ -221,6 +231,8 @@ describe.skipIf(missing)('API', () => {
       ['Status', '/v1/status'],
       ['NetworkList', '/v1/networks'],
       ['PodList', '/v1/pods'],
+      ['ImpairmentList', '/v1/impairments'],
+      ['Impairment', '/v1/impairments/slow'],
       ['Routes', '/v1/routes'],
       ['Fdb', '/v1/fdb'],
       ['Neighbors', '/v1/neighbors'],
@@ -233,13 +245,16 @@ describe.skipIf(missing)('API', () => {
       ['Network', '/v1/networks/default'],
     ];
     bench.namespace('schema');
-    const attached = await bench.attach('schema');
+    const limits = { egress: { rate: '1G' } };
+    const attached = await bench.attach('schema', { limits });
+    await bench.call('PUT', '/v1/impairments/slow', SLOW);
     const check = (name: string, value: unknown): void => {
       const validate = ajv.getSchema(`api#/components/schemas/${name}`);
       expect(validate?.(value), `${name}: ${JSON.stringify(validate?.errors)}`).toBe(true);
     };
     check('AttachAnswer', attached.body);
     for (const [name, path] of answers) check(name, (await bench.call('GET', path)).body);
+    check('LimitAnswer', (await bench.call('PUT', '/v1/pods/default/schema/limits', limits)).body);
     check('DetachAnswer', (await bench.detach('schema')).body);
   });
 

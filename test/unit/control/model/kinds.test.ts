@@ -34,6 +34,10 @@ describe('resourcePath', () => {
 });
 
 describe('kindPath', () => {
+  it.each(['impairment', 'impairments', 'imp', 'Impairment'])('knows %s', (word) => {
+    expect(kindPath(word)).toBe('/v1/impairments');
+  });
+
   it.each(['pod', 'pods', 'po', 'Pod'])('knows %s', (word) => {
     expect(kindPath(word)).toBe('/v1/pods');
   });
