@@ -152,7 +152,8 @@ describe.skipIf(missing)('limits and impairments', () => {
     await sleep(1500);
     const rate = ((arrived() - before) * 8000) / (performance.now() - begun);
     const each = await Promise.all(senders);
-    expect(rate).toBeLessThan(11 * MBIT);
+    // Beside the rate, what a busy machine lets go late: a tenth of a second, and the burst.
+    expect(rate).toBeLessThan(12 * MBIT);
     for (const one of each) expect(one).toBeGreaterThan(MBIT);
     expect(each[0] + each[1]).toBeGreaterThan(8 * MBIT);
   });
