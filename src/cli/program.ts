@@ -18,6 +18,7 @@ import { getCommand } from './commands/get.js';
 import { impairCommand } from './commands/impair.js';
 import { installCniCommand } from './commands/install-cni.js';
 import { limitCommand } from './commands/limit.js';
+import { namesCommand } from './commands/names.js';
 import { neighborsCommand } from './commands/neighbors.js';
 import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
@@ -43,6 +44,7 @@ const COMMANDS = [
   routesCommand,
   fdbCommand,
   neighborsCommand,
+  namesCommand,
   statsCommand,
   dropsCommand,
   installCniCommand,

@@ -31,6 +31,7 @@ import { Impairments } from './impairments.js';
 import { KeyedLock } from './keyed-lock.js';
 import { createLogger, type Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
+import { namesOf, podsElsewhere, podsHere } from './names.js';
 import { refuseHostAddresses } from './network-overlap.js';
 import { Networks } from './networks.js';
 import { NodePort } from './node-port.js';
@@ -370,7 +371,19 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
 function apiDaemon(
   options: DaemonOptions,
   mtu: number,
-  { networks, pods, cni, impairments, ports, nodePort, publisher, store, cluster }: Parts,
+  {
+    networks,
+    pods,
+    cni,
+    impairments,
+    ports,
+    nodePort,
+    publisher,
+    store,
+    cluster,
+    overlays,
+    podRecords,
+  }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
 ): ApiDaemon {
@@ -413,6 +426,13 @@ function apiDaemon(
     routes: () => routesView(publisher.current, networks.planned()),
     fdb: async () => fdbView(publisher.current, await dataplane.learned()),
     neighbors: async () => neighborsView(publisher.current, await dataplane.learned()),
+    names: (network) => {
+      if (network !== undefined) networks.get(network);
+      const elsewhere = networks
+        .overlays()
+        .flatMap(({ name }) => podsElsewhere(name, overlays.othersIn(name)));
+      return { names: namesOf([...podsHere(podRecords.list()), ...elsewhere], network) };
+    },
     stats: () => statsView(dataplane.counters, everyPort()),
     drops: () => dropsView(dataplane.counters, everyPort()),
     isHealthy: () => !state.failed(),

@@ -9,6 +9,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Network } from './api/types.js';
+import type { OverlayMember } from './cluster/overlay-member.js';
 import { OverlayMembers } from './cluster/overlay-members.js';
 import { type KnownNetwork, OverlayNetworks } from './cluster/overlay-networks.js';
 import type { PlannedMember } from './compile.js';
@@ -142,6 +143,11 @@ export class Overlays implements OverlayKeeper {
     return this.members.others(network).map(({ address, mac, node }) => ({ address, mac, node }));
   }
 
+  /** The same, by their pods. */
+  othersIn(network: string): readonly OverlayMember[] {
+    return this.members.others(network);
+  }
+
   private async follow(name: string, known: KnownNetwork | undefined): Promise<void> {
     try {
       await this.parts.networks().follow(name, known?.network);
@@ -171,7 +177,10 @@ export class Overlays implements OverlayKeeper {
 
 /** For a node without a tunnel to others. */
 export const NO_OVERLAYS: OverlayKeeper &
-  Pick<Overlays, 'claim' | 'release' | 'hold' | 'lostTo' | 'start' | 'round' | 'membersOf' | 'close'> = {
+  Pick<
+    Overlays,
+    'claim' | 'release' | 'hold' | 'lostTo' | 'start' | 'round' | 'membersOf' | 'othersIn' | 'close'
+  > = {
   put: () => Promise.reject(noTunnel()),
   delete: async () => {},
   claim: () => Promise.reject(noTunnel()),
@@ -181,6 +190,7 @@ export const NO_OVERLAYS: OverlayKeeper &
   start: async () => {},
   round: async () => {},
   membersOf: () => [],
+  othersIn: () => [],
   close: () => {},
 };
 

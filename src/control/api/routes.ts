@@ -23,6 +23,7 @@ import { storeRoutes } from './store-routes.js';
 import type {
   DropsAnswer,
   FdbAnswer,
+  NamesAnswer,
   NeighborsAnswer,
   RoutesAnswer,
   StatsAnswer,
@@ -84,6 +85,8 @@ export interface ApiDaemon {
   routes(): RoutesAnswer;
   fdb(): Promise<FdbAnswer>;
   neighbors(): Promise<NeighborsAnswer>;
+  /** Of one network, or of all. @throws PodwireError NOT_FOUND */
+  names(network: string | undefined): NamesAnswer;
   stats(): StatsAnswer;
   drops(): DropsAnswer;
   isHealthy(): boolean;
@@ -291,6 +294,14 @@ function stateRoutes(daemon: ApiDaemon): Route[] {
     get('/v1/routes', 'the routes in force', 'Routes', () => daemon.routes()),
     get('/v1/fdb', 'MAC addresses and their ports', 'Fdb', () => daemon.fdb()),
     get('/v1/neighbors', 'IP addresses and their MAC addresses', 'Neighbors', () => daemon.neighbors()),
+    {
+      method: 'GET',
+      path: '/v1/names',
+      summary: 'names of pods in their networks: their own and aliases',
+      query: { network: 'of this network only' },
+      answer: 'Names',
+      handle: ({ query }) => ({ body: daemon.names(query.get('network') ?? undefined) }),
+    },
     get('/v1/stats', 'packets and bytes', 'Stats', () => daemon.stats()),
     get('/v1/drops', 'dropped packets by reason and port', 'Drops', () => daemon.drops()),
     {

@@ -148,6 +148,9 @@ export const SCHEMAS = {
       exactly({ network: text, address: text, kind: choice('static', 'learned', 'local'), ...ENTRY }),
     ),
   }),
+  Names: exactly({
+    names: list(exactly({ network: text, name: text, pod: text, ips: list(text) })),
+  }),
   Stats: exactly({
     ports: list(exactly({ port: text, drops: count, ...counts(PORT_COUNTERS) })),
     totals: exactly(counts(TOTALS)),

@@ -377,6 +377,17 @@ export interface NeighborsAnswer {
   generation: number;
   neighbors: NeighborEntry[];
 }
+/** A pod's name, NAME.NAMESPACE or alias in a network that it has an address in. */
+export interface NameEntry {
+  network: string;
+  name: string;
+  /** `default/web` */
+  pod: string;
+  ips: string[];
+}
+export interface NamesAnswer {
+  names: NameEntry[];
+}
 /** Only what is not zero, the largest first. */
 export interface DropsAnswer {
   total: number;

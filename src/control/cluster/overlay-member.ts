@@ -15,6 +15,8 @@ export interface OverlayMember {
   /** `default/web` */
   readonly pod: string;
   readonly node: string;
+  /** More names of the pod in the network. */
+  readonly aliases?: readonly string[];
   /** Of the node's daemon: a machine installed anew under the old name is another. */
   readonly uid: string;
 }
@@ -24,12 +26,15 @@ export interface OverlayClaim {
   readonly network: string;
   readonly ips: readonly string[];
   readonly mac: string;
+  readonly aliases?: readonly string[];
 }
 
 const TEXT = { type: 'string', minLength: 1, maxLength: 512 };
 
+const ALIASES = { type: 'array', maxItems: 32, items: TEXT };
+
 const check = checker<OverlayMember>(
-  closed({ network: TEXT, address: TEXT, mac: TEXT, pod: TEXT, node: TEXT, uid: TEXT }, [
+  closed({ network: TEXT, address: TEXT, mac: TEXT, pod: TEXT, node: TEXT, uid: TEXT, aliases: ALIASES }, [
     'network',
     'address',
     'mac',

@@ -159,7 +159,7 @@ export class OverlayMembers {
     return member !== undefined && this.isOwn(member) && member.pod === pod;
   }
 
-  private async take(pod: string, { network, mac }: OverlayClaim, address: string): Promise<void> {
+  private async take(pod: string, { network, mac, aliases }: OverlayClaim, address: string): Promise<void> {
     const { name: node, uid } = this.parts.self;
     const key = memberKey(network, address);
     for (;;) {
@@ -171,7 +171,7 @@ export class OverlayMembers {
         throw inUse(holder);
       }
       try {
-        const member = { network, address, mac, pod, node, uid };
+        const member = { network, address, mac, pod, node, uid, ...(aliases && { aliases: [...aliases] }) };
         await this.parts.store.put(key, member, found?.revision ?? ABSENT);
         return;
       } catch (error) {

@@ -83,7 +83,9 @@ export function parseNetwork(value: unknown): Network {
 
 function refuseForeignFields(spec: Given['spec']): void {
   for (const [field, modes] of Object.entries(MODES_OF)) {
-    if (!(field in spec) || modes.includes(spec.mode)) continue;
+    const value = spec[field as keyof NetworkSpec];
+    // `internal: false` asks for nothing.
+    if (value === undefined || (field === 'internal' && value === false) || modes.includes(spec.mode)) continue;
     throw invalid(`spec.${field}`, `belongs to mode ${modes.join(', ')}, not ${spec.mode}`);
   }
 }

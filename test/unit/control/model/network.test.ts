@@ -111,6 +111,7 @@ describe('parseNetwork', () => {
     [spec({ internal: true, cidrs: ['10.0.0.0/31'] }), 'an internal network of two'],
     [network({ mode: 'none' }), 'no prefixes'],
     [raw({}), 'no router, no ranges'],
+    [raw({ internal: false, mtu: 1400, vlan: 12 }), 'what is not internal says nothing'],
     [raw({ vlan: 4094, gateways: ['10.80.0.254'], ranges: ['10.80.0.16/28', '10.80.0.7/32'] }), 'all of it'],
     [network({ mode: 'host', cidrs: [] }), 'as it is answered'],
   ])('%j: %s', (value) => {
