@@ -85,7 +85,8 @@ function refuseForeignFields(spec: Given['spec']): void {
   for (const [field, modes] of Object.entries(MODES_OF)) {
     const value = spec[field as keyof NetworkSpec];
     // `internal: false` asks for nothing.
-    if (value === undefined || (field === 'internal' && value === false) || modes.includes(spec.mode)) continue;
+    if (value === undefined || (field === 'internal' && value === false) || modes.includes(spec.mode))
+      continue;
     throw invalid(`spec.${field}`, `belongs to mode ${modes.join(', ')}, not ${spec.mode}`);
   }
 }

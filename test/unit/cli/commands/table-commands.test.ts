@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type {
   DropsAnswer,
   FdbAnswer,
+  NamesAnswer,
   NeighborsAnswer,
   RoutesAnswer,
   StatsAnswer,
@@ -51,6 +52,21 @@ describe('what the switch knows', () => {
     );
     expect((await podwire('neighbors', '--socket', socket)).out).toBe('no neighbours\n');
     expect(JSON.parse((await podwire('fdb', '-o', 'json', '--socket', socket)).out)).toEqual(fdb);
+  });
+
+  it('names, of one network where that is asked for', async () => {
+    const names: NamesAnswer = {
+      names: [
+        { network: 'red', name: 'db', pod: 'default/a', ips: ['10.90.0.2', 'fd90::2'] },
+        { network: 'red', name: 'db', pod: 'default/b', ips: ['10.90.0.3'] },
+      ],
+    };
+    const { socket } = await fakeApi({ 'GET /v1/names?network=red': { body: names } });
+    expect((await podwire('names', '--network', 'red', '--socket', socket)).out).toBe(
+      'NETWORK   NAME   IPS                 POD\n' +
+        'red       db     10.90.0.2,fd90::2   default/a\n' +
+        'red       db     10.90.0.3           default/b\n',
+    );
   });
 
   it('stats with the balance below, drops with their meaning', async () => {
