@@ -34,7 +34,7 @@ export async function add(config: Config, version: CniVersion, container: Contai
   const dns = mergedDns(readDns(config), wishes.dns);
   const previous = readPrevious(config.json);
   refuseOwn(container.netns);
-  const { ips, mac, aliases, bandwidth } = wishes;
+  const { ips, mac, aliases, labels, bandwidth } = wishes;
   const body: CniAddRequest = {
     ...attachmentOf(config, container),
     netns: container.netns,
@@ -43,6 +43,7 @@ export async function add(config: Config, version: CniVersion, container: Contai
     ips,
     mac,
     aliases,
+    labels,
     bandwidth,
   };
   const answer = await post<CniAddAnswer>(config.socket, '/v1/cni/add', body);

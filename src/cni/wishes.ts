@@ -6,6 +6,7 @@
  *   mac           fixed MAC address
  *   bandwidth     bits a second and bits, to the container (ingress) and from it (egress)
  *   aliases       more names: a list or, as podman says it, a list for each network
+ *   labels        of the pod, in args.cni only: [{ key, value }] (CONVENTIONS.md, "args")
  *   dns           servers, searches and options for the result
  *   portMappings  refused unless empty: the portmap plugin does it, chained behind
  *
@@ -23,6 +24,8 @@ import {
   readList,
   readMac,
   readObject,
+  readObjects,
+  readString,
   readStrings,
 } from './shape.js';
 
@@ -30,6 +33,7 @@ export interface Wishes {
   readonly ips?: string[];
   readonly mac?: string;
   readonly aliases?: string[];
+  readonly labels?: Record<string, string>;
   readonly bandwidth?: CniBandwidth;
   /** As a result has it. */
   readonly dns: { readonly nameservers: string[]; readonly search: string[]; readonly options: string[] };
@@ -48,6 +52,7 @@ export function readWishes(config: Json, args: CniArgs): Wishes {
     ips: readIps(runtime, cni, args),
     mac: readMac(runtime.mac, `${RUNTIME}.mac`) ?? readMac(cni.mac, 'args.cni.mac') ?? macOf(args),
     aliases: readAliases(runtime.aliases, String(config.name)),
+    labels: readLabels(cni.labels),
     bandwidth: readBandwidth(runtime.bandwidth),
     dns: readServers(readObject(runtime.dns, `${RUNTIME}.dns`)),
   };
@@ -103,6 +108,16 @@ function readAliases(value: unknown, network: string): string[] | undefined {
   const list = isObject(value) ? value[network] : value;
   const aliases = readStrings(list, isObject(value) ? `${key}.${network}` : key);
   return aliases.length === 0 ? undefined : aliases;
+}
+
+function readLabels(value: unknown): Record<string, string> | undefined {
+  const labels = readObjects(value, 'args.cni.labels').map((label, index): [string, string] => {
+    const at = `args.cni.labels[${index}]`;
+    const key = readString(label.key, `${at}.key`);
+    if (!key) throw invalidConfig(`${at}.key`, 'is missing');
+    return [key, readString(label.value, `${at}.value`) ?? ''];
+  });
+  return labels.length === 0 ? undefined : Object.fromEntries(labels);
 }
 
 /** Undefined where nothing is limited. A burst without a rate limits nothing, so somebody has forgotten one. */

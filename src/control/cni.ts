@@ -2,7 +2,8 @@
  * What container runtimes ask for through the CNI plugin (CNI specification 1.1): the plugin is started anew for every
  * call and only carries words; what is done is done here, whole or not at all, whatever becomes of the plugin.
  *
- * A container's interface belongs to a pod: the one that Kubernetes or the runtime names, else `cni/CONTAINERID`.
+ * A container's interface belongs to a pod: the one that Kubernetes or the runtime names, else `cni/CONTAINERID`, or a name made
+ * from the identifier where that cannot be one.
  */
 import { closeFile } from '../linux/libc.js';
 import { openNamespace } from '../linux/netns.js';
@@ -21,8 +22,9 @@ import { checkInterface } from './cni-check.js';
 import { PodwireError } from './errors.js';
 import { foreignDefaults } from './host/default-routes.js';
 import { inside } from './host/inside.js';
-import { resourceName } from './model/kinds.js';
+import { isResourceName } from './model/kinds.js';
 import { cniLimits } from './model/limits.js';
+import { madeName } from './model/made-name.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
 import type { Pods } from './pods.js';
@@ -166,18 +168,15 @@ function referenceOf({ containerId, config }: CniAttachment): ContainerReference
   return { id: containerId, config };
 }
 
-/** A container's identifier may have letters that a pod's name has not. */
+/** A container's identifier may have letters that a pod's name has not, and 64 of them, one more than fit. */
 function podOf({ pod, containerId }: CniAddRequest): { namespace: string; name: string } {
   if (pod) return pod;
-  const name = containerId
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9.-]+/g, '-')
-    .replace(/[.-]+$/, '');
-  return { namespace: CNI_NAMESPACE, name: resourceName(name) };
+  const name = isResourceName(containerId) ? containerId : madeName(containerId);
+  return { namespace: CNI_NAMESPACE, name };
 }
 
 function attachRequest(request: CniAddRequest): AttachRequest {
-  const { netns, ifname, network, ips, mac, aliases, bandwidth } = request;
+  const { netns, ifname, network, ips, mac, aliases, labels, bandwidth } = request;
   const limits = cniLimits(bandwidth);
   return {
     netns,
@@ -186,6 +185,7 @@ function attachRequest(request: CniAddRequest): AttachRequest {
     ...(ips && { ips }),
     ...(mac !== undefined && { mac }),
     ...(aliases && { aliases }),
+    ...(labels && { labels }),
     ...(limits && { limits }),
   };
 }

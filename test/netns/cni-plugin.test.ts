@@ -148,6 +148,28 @@ describe.skipIf(missing)(`the CNI plugin [${missing ?? 'namespaces'}]`, () => {
     await bench.plugin('DEL', container);
   });
 
+  it('files containers without a pod under their identifiers, and gives the pod labels of the runtime', async () => {
+    const ids = ['A_b', 'a-b', 'A-b', 'f'.repeat(64)];
+    const containers = ids.map((id, index) => ({ ...bench.container(`id${index}`), id }));
+    const args = { cni: { labels: [{ key: 'app', value: 'web' }] } };
+    for (const container of containers) await bench.add(container, { args });
+    const metas = (await bench.pods()).map(({ metadata }) => metadata);
+    const names = metas.map(({ name }) => name).sort();
+    expect(names).toEqual([
+      expect.stringMatching(/^a-b$/),
+      expect.stringMatching(/^a-b-[0-9a-f]{8}$/),
+      expect.stringMatching(/^a-b-[0-9a-f]{8}$/),
+      expect.stringMatching(/^f{54}-[0-9a-f]{8}$/),
+    ]);
+    expect(new Set(names).size).toBe(4);
+    for (const { namespace, labels } of metas)
+      expect({ namespace, labels }).toEqual({ namespace: 'cni', labels: { app: 'web' } });
+    const bad = { args: { cni: { labels: [{ key: 'a b', value: '' }] } } };
+    expect(await bench.refused('ADD', bench.container('bad-label'), bad)).toBe('7 INVALID');
+    for (const container of containers) await bench.plugin('DEL', container);
+    expect(await bench.pods()).toEqual([]);
+  });
+
   it('says that a full network is to be tried again, and gives the address on when one is free', async () => {
     const spec = { mode: 'bridge', cidrs: ['10.81.0.0/30'], internal: true };
     const network = { apiVersion: 'podwire.dev/v1', kind: 'Network', metadata: { name: 'small' }, spec };

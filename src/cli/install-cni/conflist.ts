@@ -61,10 +61,26 @@ export function conflistWarnings(settings: InstallSettings): string[] {
     if (file === confName) return [];
     const path = join(confDir, file);
     const text = readIfThere(path) ?? '';
-    if (file < confName) return [earlier(path, settings)];
     if (parse(text)?.name === name) return [`${path} has the name ${name} too: rename one of them (--name)`];
-    return isOurs(text) ? [`${path} is of podwire too, and not needed any more`] : [];
+    if (file < confName) return [isOurs(text) ? first(path, settings) : earlier(path, settings)];
+    return isOurs(text) ? [another(path, file)] : [];
   });
+}
+
+/** Of the folder, every configuration in which podwire's plugin has a part. */
+export function conflistsOfOurs(confDir: string): string[] {
+  return configFiles(confDir)
+    .map((file) => join(confDir, file))
+    .filter((path) => isOurs(readIfThere(path) ?? ''));
+}
+
+/** Several networks of ours are in order: podman takes them by name. */
+function first(path: string, settings: InstallSettings): string {
+  return `${path} comes before ${conflistPath(settings)}: pods of Kubernetes get the first one; podman takes either by its name`;
+}
+
+function another(path: string, file: string): string {
+  return `${path} is of podwire too; if nobody asks for it by its name: podwire install-cni --conf-name ${file} --uninstall`;
 }
 
 function earlier(path: string, settings: InstallSettings): string {

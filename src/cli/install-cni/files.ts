@@ -19,7 +19,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { type CliError, failure } from '../errors.js';
 
-export type Outcome = 'installed' | 'updated' | 'unchanged' | 'removed' | 'absent';
+export type Outcome = 'installed' | 'updated' | 'unchanged' | 'removed' | 'absent' | 'kept';
 
 const UNFINISHED = '.podwire-tmp';
 /** What a killed installation has left is swept by a later one, not by one that runs beside it. */

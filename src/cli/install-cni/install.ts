@@ -3,9 +3,17 @@
  * before it is put in place, then, once the daemon is ready, the conflist. Removal goes the other way round. Whatever
  * stops it in between leaves the earlier state in force, and doing it again finishes it.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure } from '../errors.js';
-import { conflistText, conflistWarnings, foreign, NEW_VERSION, refuseForeignConflist } from './conflist.js';
+import {
+  conflistsOfOurs,
+  conflistText,
+  conflistWarnings,
+  foreign,
+  NEW_VERSION,
+  refuseForeignConflist,
+} from './conflist.js';
 import { isExecutable, type Outcome, readIfThere, removeFile, replaceFile } from './files.js';
 import { installNodeFolder, NODE_FOLDERS, type NodeFolder, removeNodeFolders } from './node-folder.js';
 import { pluginProgram } from './plugin-files.js';
@@ -44,15 +52,17 @@ export async function install(settings: InstallSettings): Promise<InstallResult>
   };
 }
 
-/** The conflist first, so that no runtime starts what is no longer there. */
+/** The conflist first, so that no runtime starts what is no longer there. The plugin stays while another conflist has it. */
 export function uninstall(settings: InstallSettings): InstallResult {
   const [plugin, conflist] = [pluginPath(settings), conflistPath(settings)];
   refuseForeignConflist(conflist, settings.force);
   refuseForeignPlugin(plugin, settings.force);
-  const files = [
-    { path: conflist, outcome: removeFile(conflist) },
-    { path: plugin, outcome: removeFile(plugin) },
-  ];
+  const removed = { path: conflist, outcome: removeFile(conflist) };
+  const users = conflistsOfOurs(settings.confDir);
+  if (users.length > 0 && existsSync(plugin)) {
+    return { files: [removed, { path: plugin, outcome: 'kept' }], warnings: [stillUsed(plugin, users)] };
+  }
+  const files = [removed, { path: plugin, outcome: removeFile(plugin) }];
   const folders = removeNodeFolders(settings.binDir, []);
   if (folders === 'absent') return { files, warnings: [] };
   return { files: [...files, { path: join(settings.binDir, NODE_FOLDERS), outcome: folders }], warnings: [] };
@@ -61,6 +71,10 @@ export function uninstall(settings: InstallSettings): InstallResult {
 /** What the conflist would be. The plugin of this package is asked, not the one installed. */
 export function conflistOf(settings: InstallSettings): string {
   return conflistText(settings, chainOf(settings, supportedVersions(pluginProgram())));
+}
+
+function stillUsed(plugin: string, users: readonly string[]): string {
+  return `${plugin} stays: ${users.join(', ')} ${users.length === 1 ? 'needs' : 'need'} it; --uninstall with --conf-name removes those too, and with the last one the plugin`;
 }
 
 function installPlugin(settings: InstallSettings, folder: NodeFolder | undefined) {

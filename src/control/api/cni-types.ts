@@ -35,6 +35,8 @@ export interface CniAddRequest extends CniAttachment {
   mac?: string;
   /** More names of the container in a user-defined network. */
   aliases?: string[];
+  /** Of the pod; added to those it has. */
+  labels?: Record<string, string>;
   bandwidth?: CniBandwidth;
 }
 

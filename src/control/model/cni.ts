@@ -14,7 +14,10 @@ const CONTAINER: Schema = {
 /** A network configuration's name: the same, by the specification. */
 const CONFIG: Schema = { ...CONTAINER, description: 'a name of a network configuration' };
 
-const { netns, ifname, network, ips, mac, aliases } = ATTACH_SCHEMA.properties as Record<string, Schema>;
+const { netns, ifname, network, ips, mac, aliases, labels } = ATTACH_SCHEMA.properties as Record<
+  string,
+  Schema
+>;
 
 const ATTACHMENT = { containerId: CONTAINER, ifname, config: CONFIG };
 const NAMED = ['containerId', 'ifname', 'config'];
@@ -34,6 +37,7 @@ export const CNI_ADD_SCHEMA: Schema = closed(
     ips,
     mac,
     aliases,
+    labels,
     bandwidth: closed({ ingressRate: BITS, ingressBurst: BITS, egressRate: BITS, egressBurst: BITS }),
   },
   [...NAMED, 'netns'],

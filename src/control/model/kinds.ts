@@ -53,6 +53,10 @@ export const DEFAULT_NAMESPACE = 'default';
 /** Checks a name given in a path or on the command line. @throws PodwireError INVALID */
 export const resourceName = checker<string>(NAME, 'metadata.name');
 
+export function isResourceName(text: string): boolean {
+  return new RegExp(String(NAME.pattern)).test(text);
+}
+
 /** @throws PodwireError INVALID */
 export const namespaceName = checker<string>(NAMESPACE, 'metadata.namespace');
 

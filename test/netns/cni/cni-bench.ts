@@ -10,7 +10,7 @@ import {
 } from './runner.js';
 
 interface PodView {
-  metadata: { name: string; namespace: string };
+  metadata: { name: string; namespace: string; labels?: Record<string, string> };
   status: { podIPs?: { ip: string }[] };
 }
 

@@ -151,6 +151,12 @@ describe('configuration: code 7, or 2 with key and value where podwire does not 
       { runtimeConfig: { ips: '10.0.0.1' } },
       '7: runtimeConfig.ips: "10.0.0.1" is not a list',
     ],
+    ['labels as Kubernetes has them', { args: { cni: { labels: { a: 'b' } } } }, '7: args.cni.labels: '],
+    [
+      'a label without key',
+      { args: { cni: { labels: [{ value: 'b' }] } } },
+      '7: args.cni.labels[0].key: is missing',
+    ],
     ['args.cni.ips', { args: { cni: { ips: [7] } } }, '7: args.cni.ips[0]: 7'],
     ['a MAC address', { runtimeConfig: { mac: '02:00:00:00:00' } }, '7: runtimeConfig.mac: '],
     [

@@ -62,7 +62,11 @@ describe('ADD', () => {
       ips: ['10.244.0.7', 'fd00:10:244::7'],
       mac: '02:00:00:00:00:07',
     });
-    expect(await asked({ args }, old)).toMatchObject({ ips: ['10.244.0.8'], mac: '02:00:00:00:00:08' });
+    expect(await asked({ args }, old)).toMatchObject({
+      ips: ['10.244.0.8'],
+      mac: '02:00:00:00:00:08',
+      labels: { a: 'b' },
+    });
     expect(await asked({}, old)).toMatchObject({
       ips: ['10.244.0.9', 'fd00:10:244::9'],
       mac: '02:00:00:00:00:09',

@@ -67,6 +67,31 @@ describe('install-cni', () => {
     expect(await outcomes('--uninstall')).toBe('absent absent');
   });
 
+  it('keeps the plugin while another conflist has it, and says which', async () => {
+    await outcomes('--no-wait', '--portmap', 'off');
+    const second = ['--conf-name', '20-backend.conflist'];
+    const installed = await podwire(
+      'install-cni',
+      ...places,
+      '--no-wait',
+      '--portmap',
+      'off',
+      '--name',
+      'b',
+      ...second,
+    );
+    expect(installed.err).toContain(`${conflist()} comes before`);
+    expect(installed.err).not.toContain('remove it');
+    const kept = await podwire('install-cni', ...places, ...second, '--uninstall');
+    expect(kept).toMatchObject({
+      out: expect.stringMatching(/20-backend.conflist +removed\n.*podwire-cni +kept\n$/),
+      err: expect.stringContaining(`${plugin()} stays: ${conflist()} needs it`),
+      status: 0,
+    });
+    expect(existsSync(plugin())).toBe(true);
+    expect(await outcomes('--uninstall')).toBe('removed removed');
+  });
+
   it('prints the conflist that it would write, and writes nothing', async () => {
     const words = [...places, '--name', 'pods', '--socket', '/run/x.sock', '--print'];
     const { out } = await podwire('install-cni', ...words);
