@@ -22,7 +22,7 @@ export interface LiveNetwork {
   readonly pool: AddressPool;
   /** Of mode raw. */
   readonly uplink?: Uplink;
-  /** It is not recorded yet, so nothing may be attached to it. */
+  /** It is not recorded yet, or about to go: nothing may be attached to it. */
   frozen: boolean;
 }
 

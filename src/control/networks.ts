@@ -10,10 +10,11 @@ import type { HostAddress } from './host/addresses.js';
 import type { KeyedLock } from './keyed-lock.js';
 import { isRouted } from './layout.js';
 import { type LiveNetwork, NetworkBuilder } from './live-network.js';
-import { type Logger, RepeatedLog } from './logger.js';
+import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { refuseInUse, refuseRoutersOfPods, whyNotEvolve } from './network-changes.js';
 import { type AddressPlan, refuseOverlap, refuseSharedParent } from './network-overlap.js';
+import { NetworkUplinks } from './network-uplinks.js';
 import { checkVersion, type Records, stampMeta } from './records.js';
 import type { Uplink } from './uplinks.js';
 
@@ -46,11 +47,11 @@ export interface OverlayKeeper {
 export class Networks {
   private readonly live = new Map<string, LiveNetwork>();
   private readonly builder = new NetworkBuilder();
-
-  private readonly repeated: RepeatedLog;
+  private readonly uplinks: NetworkUplinks;
 
   constructor(private readonly parts: NetworksParts) {
-    this.repeated = new RepeatedLog(parts.log);
+    const { log, changed } = parts;
+    this.uplinks = new NetworkUplinks({ networks: () => this.live.values(), log, changed });
   }
 
   /**
@@ -67,48 +68,19 @@ export class Networks {
       const uplink = this.parts.uplinkFor(spec);
       this.live.set(name, { ...this.builder.build(name, spec, false), ...(uplink && { uplink }) });
     }
-    await this.openUplinks();
+    await this.uplinks.openAll();
   }
 
-  /** Opens uplinks that are not open. What cannot be is told, and waits for the next time. @returns whether any was */
-  private async openUplinks(): Promise<boolean> {
-    let opened = false;
-    for (const { name: network, uplink } of this.live.values()) {
-      if (!uplink || uplink.planned) continue;
-      try {
-        await uplink.open(true);
-        this.repeated.clear(network);
-        opened = true;
-        this.parts.log.info({ network, ifname: uplink.name }, 'uplink opened');
-      } catch (error) {
-        const { code, message } = asPodwireError(error);
-        this.repeated.warn(network, { network, code, error: message }, 'network without its uplink');
-      }
-    }
-    return opened;
-  }
-
-  /** Every two seconds: interfaces of raw networks that are back. */
+  /** Every two seconds: uplinks whose interfaces have gone, or are back. */
   async renewUplinks(): Promise<void> {
-    const isAway = ({ uplink }: LiveNetwork): boolean => uplink !== undefined && !uplink.planned;
-    if (![...this.live.values()].some(isAway)) return;
-    await this.parts.lock.run(LOCK, async () => {
-      if (await this.openUplinks()) await this.parts.changed();
-    });
+    if (!this.uplinks.needRenewal()) return;
+    await this.parts.lock.run(LOCK, () => this.uplinks.renew());
   }
 
   /** The interface of a raw network has vanished. @returns false where the port is none of them */
   async uplinkDown(port: number, reason: string): Promise<boolean> {
-    const isIt = ({ uplink }: LiveNetwork): boolean => uplink?.planned?.port === port;
-    if (![...this.live.values()].some(isIt)) return false;
-    await this.parts.lock.run(LOCK, async () => {
-      const found = [...this.live.values()].find(isIt);
-      if (!found?.uplink) return;
-      this.parts.log.warn({ network: found.name, ifname: found.uplink.name, reason }, 'interface vanished');
-      const close = found.uplink.withdraw(`interface ${found.uplink.name} is gone: ${reason}`);
-      await this.parts.changed();
-      await close();
-    });
+    if (!this.uplinks.has(port)) return false;
+    await this.parts.lock.run(LOCK, () => this.uplinks.down(port, reason));
     return true;
   }
 
@@ -210,8 +182,10 @@ export class Networks {
       if (name === DEFAULT_NETWORK) throw protectedError('cannot be deleted');
       refuseInUse(network, `network ${name} cannot be deleted`);
       const view = this.view(name);
-      if (network.spec.mode === 'overlay') await this.parts.overlays.delete(name);
-      await this.replace(name, undefined, () => this.parts.records.remove(name));
+      await this.leaving(network, async () => {
+        if (network.spec.mode === 'overlay') await this.parts.overlays.delete(name);
+        await this.replace(name, undefined, () => this.parts.records.remove(name));
+      });
       return view;
     });
   }
@@ -280,12 +254,25 @@ export class Networks {
   private async successor(name: string, network: Network): Promise<LiveNetwork> {
     const goesOn = await this.checkChange(name, network);
     if (goesOn) return this.builder.evolve(goesOn, network.spec);
-    const built = this.builder.build(name, network.spec, true);
+    return this.leaving(this.live.get(name), async () => {
+      const built = this.builder.build(name, network.spec, true);
+      try {
+        const uplink = await this.uplinkOf(name, network.spec);
+        return { ...built, ...(uplink && { uplink }) };
+      } catch (error) {
+        this.builder.release(built);
+        throw error;
+      }
+    });
+  }
+
+  /** Nobody comes to a network without pods while it is on its way out; where it stays after all, everybody may again. */
+  private async leaving<T>(network: LiveNetwork | undefined, steps: () => Promise<T>): Promise<T> {
+    if (network) network.frozen = true;
     try {
-      const uplink = await this.uplinkOf(name, network.spec);
-      return { ...built, ...(uplink && { uplink }) };
+      return await steps();
     } catch (error) {
-      this.builder.release(built);
+      if (network) network.frozen = false;
       throw error;
     }
   }
@@ -341,6 +328,7 @@ export class Networks {
       await record();
     } catch (error) {
       this.set(name, before);
+      if (before) before.frozen = false;
       await this.parts.changed().catch((failure) => {
         this.parts.log.error({ network: name, error: String(failure) }, 'undo failed');
       });

@@ -11,7 +11,7 @@ import type { NetworkSpec } from './api/types.js';
 import { canonicalIp, holds } from './cidr.js';
 import type { PlannedUplink } from './compile.js';
 import { asPodwireError, invalid, PodwireError } from './errors.js';
-import { openRaw } from './host/raw.js';
+import { isRawGone, openRaw, type RawLink } from './host/raw.js';
 import type { AddressPool } from './ipam.js';
 import type { Ports } from './ports.js';
 
@@ -26,6 +26,8 @@ export class Uplink {
   planned: PlannedUplink | undefined;
   /** Why it is not open. */
   problem: string | undefined;
+  /** The data plane's while it is planned, good for questions. */
+  private link: RawLink | undefined;
 
   constructor(
     private readonly parts: UplinkParts,
@@ -55,12 +57,18 @@ export class Uplink {
       });
       const port = await ports.addRaw({ name, ...(vlan !== undefined && { vlan }) }, link);
       this.planned = { port, name, mac: link.mac, mtu: link.mtu };
+      this.link = link;
       this.problem = undefined;
     } catch (error) {
       const { code, message } = asPodwireError(error);
       this.problem = message;
       throw new PodwireError(code, `spec.parent: ${message}`, 'spec.parent', error);
     }
+  }
+
+  /** It is open, and its interface was deleted. */
+  isGone(): boolean {
+    return this.planned !== undefined && this.link !== undefined && isRawGone(this.link);
   }
 
   /** Out of what is published next. @returns closes its port, for afterwards. */

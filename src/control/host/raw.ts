@@ -8,7 +8,7 @@
  */
 import { OFFLOAD } from '../../dataplane/device.js';
 import { closeFile } from '../../linux/libc.js';
-import { openPacketSocket, type PacketSocketInfo } from '../../linux/packet-socket.js';
+import { boundInterface, openPacketSocket, type PacketSocketInfo } from '../../linux/packet-socket.js';
 import { formatMac } from '../../wire/address.js';
 import { PodwireError } from '../errors.js';
 import { inside } from './inside.js';
@@ -55,6 +55,11 @@ export function openRaw(namespace: number | undefined, wish: RawWish): RawLink {
 /** Of no use once a data plane has taken it over. */
 export function closeRaw({ fd }: RawLink): void {
   closeFile(fd);
+}
+
+/** Whether its interface was deleted, or has gone to another namespace. Only while it is open. */
+export function isRawGone({ fd }: Pick<RawLink, 'fd'>): boolean {
+  return boundInterface(fd) < 0;
 }
 
 /** A VLAN of 0 is a priority, 4095 is reserved (IEEE 802.1Q-2018 table 9-2). */
