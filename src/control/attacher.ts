@@ -6,6 +6,8 @@
  * TAP that is not persistent goes with the process) or a record, from which `restore` makes the TAP again.
  * Detach goes the other way, the record last, so that an interface without a record cannot be left.
  *
+ * A virtual machine's interface is a TAP as well, of which podwire has the other end: plugs.ts, host/guest-tap.ts.
+ *
  * An attachment is known by the name of its port, which is its pod's key or begins with it. Callers hold the pod's lock.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,16 +16,16 @@ import { closeFile } from '../linux/libc.js';
 import { namespaceIdentity, openNamespace } from '../linux/netns.js';
 import type { AttachRequest, Limits, NetworkMode } from './api/types.js';
 import { type Family, familyOf } from './cidr.js';
-import type { PlannedPort } from './compile.js';
 import { asPodwireError, PodwireError, unsupported } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
-import { createTap, outliving, restoreTap, setPersistent, type Tap } from './host/tap.js';
+import { outliving, setPersistent } from './host/tap.js';
 import { isPortless, withLength } from './layout.js';
 import type { LiveNetwork } from './live-network.js';
 import type { Logger } from './logger.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
+import { isGuest, type Plug, type PlugWay, plugGuest, plugPod, unplugGuest } from './plugs.js';
 import { enterHost, enterNone, OWN_NAMESPACE, type PortlessFacts, refuseRuntime } from './portless.js';
 import type { LivePort, Ports } from './ports.js';
 import { type AttachmentRecord, type ContainerReference, podKeyOfPort } from './records.js';
@@ -91,13 +93,12 @@ export class Attacher {
     const network = this.parts.networks.get(wish.network ?? DEFAULT_NETWORK);
     if (isPortless(network.spec)) return this.attachPortless(wish, network, keeper);
     return this.inNamespace(wish, async (namespace, undo) => {
-      const attachment = await this.reserve(wish, identityOf(namespace, wish.netns), undo);
-      const tap = createTap(namespace, { ifname: attachment.ifname, nonBlocking: this.parts.nonBlocking });
-      const port = await this.connect(attachment, namespace, tap, undo);
+      const attachment = await this.reserve(wish, identityOf(namespace, wish), undo);
+      const plug = await this.connect(attachment, namespace, 'create', undo);
       await this.parts.publish();
       await keeper.save(attachment);
       undo.add(() => keeper.forget());
-      setPersistent(port.fd, true);
+      await plug.keep();
       return attachment;
     });
   }
@@ -150,11 +151,9 @@ export class Attacher {
     if (isPortless(network.spec)) return this.restorePortless(record, network);
     const mtu = network.uplink && !network.uplink.planned ? record.mtu : this.mtuOf(network);
     const attachment = { ...record, mtu };
-    const wish = { ifname: record.ifname, nonBlocking: this.parts.nonBlocking };
     return this.inNamespace(record, async (namespace, undo) => {
-      const tap = restoreTap(namespace, wish, record.mac);
-      const port = await this.connect(attachment, namespace, tap, undo);
-      setPersistent(port.fd, true);
+      const plug = await this.connect(attachment, namespace, 'restore', undo);
+      await plug.keep();
       return attachment;
     });
   }
@@ -169,11 +168,13 @@ export class Attacher {
 
   /** @returns the addresses that are free again. */
   async detach(
-    { port, network }: AttachmentRecord,
+    attachment: AttachmentRecord,
     keeper: Pick<RecordKeeper, 'forget'>,
   ): Promise<readonly string[]> {
+    const { port, network } = attachment;
     const live = this.parts.ports.get(port);
     if (live) await this.disconnect(live, false);
+    await unplugGuest(attachment);
     await keeper.forget();
     this.portless.delete(port);
     if (this.isOverlay(network)) await this.parts.overlays.release(port);
@@ -185,7 +186,7 @@ export class Attacher {
    * What fails is told, and changes nothing.
    */
   async refresh(key: string, attachment: AttachmentRecord): Promise<void> {
-    if (!this.parts.ports.get(attachment.port)) return;
+    if (!this.parts.ports.get(attachment.port) || attachment.tap !== undefined) return;
     try {
       await this.inNamespace(attachment, (namespace) =>
         configureInterface(namespace, this.settingsOf(attachment)),
@@ -226,8 +227,8 @@ export class Attacher {
   }
 
   /** The namespace of whoever attaches to such a network without saying one. */
-  usualNetns(network: string | undefined): string | undefined {
-    return this.modeOf(network) === 'host' ? OWN_NAMESPACE : undefined;
+  usualNetns({ network, tap }: Pick<AttachRequest, 'network' | 'tap'>): string | undefined {
+    return this.modeOf(network) === 'host' || tap !== undefined ? OWN_NAMESPACE : undefined;
   }
 
   /** Whether pods in the network have no interface of the switch. */
@@ -244,11 +245,11 @@ export class Attacher {
     return this.parts.ports.get(port) !== undefined || this.portless.has(port);
   }
 
-  /** Takes the port away; `keep`: a persistent interface stays. */
+  /** Takes the port away; `keep`: a persistent interface stays, as that of a virtual machine does anyway. */
   async disconnect(port: LivePort, keep: boolean): Promise<void> {
     this.parts.ports.delist(port);
     await this.parts.publish();
-    if (!keep) dropInterface(port.fd);
+    if (!keep && !port.isRaw) dropInterface(port.fd);
     await outliving(port.fd, () => this.parts.ports.remove(port));
   }
 
@@ -307,7 +308,7 @@ export class Attacher {
   }
 
   private allocate(wish: AttachWish, netnsId: string, network: LiveNetwork): AttachmentRecord {
-    const { port, netns, ifname, aliases, limits, container } = wish;
+    const { port, netns, ifname, aliases, limits, tap, tapOwner, container } = wish;
     const { domain, ips } = network.pool.allocate(port, wish.ips);
     return {
       port,
@@ -321,6 +322,8 @@ export class Attacher {
       mtu: this.mtuOf(network),
       ...(aliases && { aliases }),
       ...(isLimited(limits) && { limits }),
+      ...(tap !== undefined && { tap }),
+      ...(tapOwner !== undefined && { tapOwner }),
       ...(container && { container }),
     };
   }
@@ -341,21 +344,32 @@ export class Attacher {
   private async connect(
     attachment: AttachmentRecord,
     namespace: number,
-    tap: Tap,
+    way: PlugWay,
     undo: Undo,
-  ): Promise<LivePort> {
+  ): Promise<Plug> {
     const { ports } = this.parts;
-    const { port: name, network, domain, mac, ips, mtu, limits } = attachment;
-    const port = await ports.add<PlannedPort>({ name, network, domain, mac, ips, mtu, limits }, tap);
-    undo.add(() => ports.remove(port));
-    const { foreignDefaults } = await configureInterface(namespace, this.settingsOf(attachment));
-    this.tellForeignDefaults(attachment, foreignDefaults);
+    const plug = isGuest(attachment)
+      ? await plugGuest(this.parts, attachment, namespace, way, undo)
+      : await this.connectPod(attachment, namespace, way, undo);
+    const { port } = plug;
     ports.enlist(port);
     undo.add(() => {
       ports.delist(port);
       return this.parts.publish();
     });
-    return port;
+    return plug;
+  }
+
+  private async connectPod(
+    attachment: AttachmentRecord,
+    namespace: number,
+    way: PlugWay,
+    undo: Undo,
+  ): Promise<Plug> {
+    const plug = await plugPod(this.parts, attachment, namespace, way, undo);
+    const { foreignDefaults } = await configureInterface(namespace, this.settingsOf(attachment));
+    this.tellForeignDefaults(attachment, foreignDefaults);
+    return plug;
   }
 
   private settingsOf(attachment: AttachmentRecord): InterfaceSettings {
@@ -414,10 +428,10 @@ function dropInterface(fd: number): void {
   }
 }
 
-/** @throws PodwireError NETNS_INVALID for the daemon's own namespace, where podwire0 is */
-function identityOf(namespace: number, path: string): string {
+/** @throws PodwireError NETNS_INVALID for the daemon's own namespace, where podwire0 is, and TAPs of virtual machines */
+function identityOf(namespace: number, { netns: path, tap }: AttachWish): string {
   const identity = namespaceIdentity(namespace);
-  if (identity !== namespaceIdentity()) return identity;
+  if (identity !== namespaceIdentity() || tap !== undefined) return identity;
   throw new PodwireError('NETNS_INVALID', `${path} is the node's own network namespace, not a pod's`);
 }
 

@@ -28,12 +28,14 @@ export function refuseOther(
   wish: Partial<AttachRequest>,
   container?: ContainerReference,
 ): void {
-  const { netns, ifname, network, ips, mac } = attachment;
+  const { netns, ifname, network, ips, mac, tap, tapOwner } = attachment;
   const isSame =
     (wish.netns ?? netns) === netns &&
     (wish.ifname ?? ifname) === ifname &&
     (wish.network ?? network) === network &&
     (wish.mac ?? mac) === mac &&
+    (wish.tap ?? tap) === tap &&
+    (wish.tapOwner ?? tapOwner) === tapOwner &&
     (wish.ips ?? []).every((address) => ips.includes(address));
   const isOthers = attachment.container?.id !== container?.id && container !== undefined;
   if (isSame && !isOthers) {
@@ -43,7 +45,7 @@ export function refuseOther(
   const whose = isOthers && attachment.container ? ` by container ${attachment.container.id}` : '';
   throw new PodwireError(
     'ALREADY_ATTACHED',
-    `pod ${key} is attached already${whose}: ${ifname} (${ips.join(', ')}) in ${netns}, network ${network}; detach it first`,
+    `pod ${key} is attached already${whose}: ${ifname}${tap === undefined ? '' : `, TAP ${tap}`} (${ips.join(', ')}) in ${netns}, network ${network}; detach it first`,
   );
 }
 

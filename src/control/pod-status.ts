@@ -39,7 +39,7 @@ export function hostPodStatus(ips: readonly string[]): PodStatus {
 }
 
 function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): InterfaceStatus {
-  const { ifname, network, ips, mac, mtu, aliases, limits, container } = attachment;
+  const { ifname, network, ips, mac, mtu, aliases, limits, tap, container } = attachment;
   return {
     ifname,
     network,
@@ -50,6 +50,7 @@ function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): 
     up: state.isUp(attachment),
     ...(aliases && { aliases: [...aliases] }),
     ...(limits && { limits }),
+    ...(tap !== undefined && { tap }),
     ...(container && { containerId: container.id }),
   };
 }

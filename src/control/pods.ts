@@ -229,7 +229,7 @@ export class Pods {
   ): AttachWish {
     this.refuseMix(key, request, made);
     if (this.parts.attacher.isPortless(request.network) && !container) refuseInterface(request);
-    const netns = request.netns ?? made[0]?.netns ?? this.parts.attacher.usualNetns(request.network);
+    const netns = request.netns ?? made[0]?.netns ?? this.parts.attacher.usualNetns(request);
     if (netns === undefined) throw invalid('netns', 'is missing');
     const ifname = request.ifname ?? freeIfname(made);
     const wish = { ...parseAttach({ ...request, netns, ifname }), netns, ifname };
@@ -340,7 +340,7 @@ export class Pods {
   }
 
   private answer(namespace: string, name: string, attachment: AttachmentRecord): AttachAnswer {
-    const { network, ips, mac, mtu, ifname, limits } = attachment;
+    const { network, ips, mac, mtu, ifname, limits, tap } = attachment;
     const gateway = [...this.parts.attacher.gatewaysOf(attachment)];
     return {
       name,
@@ -352,6 +352,7 @@ export class Pods {
       mtu,
       ifname,
       ...(limits && { limits }),
+      ...(tap !== undefined && { tap }),
     };
   }
 }
@@ -379,7 +380,7 @@ function hostPodAttached(key: string): PodwireError {
 
 /** What only an interface can have. @throws PodwireError INVALID */
 function refuseInterface(request: Partial<AttachRequest>): void {
-  const field = (['ifname', 'mac'] as const).find((name) => request[name] !== undefined);
+  const field = (['ifname', 'mac', 'tap'] as const).find((name) => request[name] !== undefined);
   if (field !== undefined) throw invalid(field, `network ${request.network} gives its pods no interface`);
 }
 

@@ -27,6 +27,8 @@ export interface LivePort<T extends PlannedPort = PlannedPort> {
   /** The TAP's descriptor: the data plane's, good for ioctls until the port is removed. */
   readonly fd: number;
   planned: T;
+  /** It is a packet socket's instead: the interface is not the port's and outlives it. */
+  readonly isRaw?: boolean;
 }
 
 export class Ports {
@@ -89,6 +91,12 @@ export class Ports {
       if (id !== undefined) this.ids.release(id);
       throw error;
     }
+  }
+
+  /** The same for an attachment, which is to be enlisted. @throws PodwireError PORTS_EXHAUSTED */
+  async addGuest<T extends PlannedPort>(port: Omit<T, 'id'>, link: RawLink): Promise<LivePort<T>> {
+    const id = await this.addRaw({ name: port.name }, link);
+    return { fd: link.fd, planned: { ...port, id } as T, isRaw: true };
   }
 
   /** A number for a port that is no TAP; it is never free again. @throws PodwireError PORTS_EXHAUSTED */

@@ -40,6 +40,9 @@ export interface AttachmentRecord {
   /** More names that it has in its network. */
   readonly aliases?: readonly string[];
   readonly limits?: Limits;
+  /** Of a virtual machine: the TAP that its monitor opens, in the namespace, and the user who may. `ifname` is a name only. */
+  readonly tap?: string;
+  readonly tapOwner?: number;
   /** Where a container runtime has asked for it. */
   readonly container?: ContainerReference;
 }

@@ -7,6 +7,8 @@ export const TunIoctl = {
   TUNSETIFF: 0x400454ca,
   /** A plain value. */
   TUNSETPERSIST: 0x400454cb,
+  /** A plain value, a user's number. */
+  TUNSETOWNER: 0x400454cc,
   /** A plain value. */
   TUNSETOFFLOAD: 0x400454d0,
   TUNGETIFF: 0x800454d2,

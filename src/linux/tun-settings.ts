@@ -10,6 +10,14 @@ export function setPersistent(fd: number, persistent: boolean): void {
   check(libc().ioctlValue(fd, TunIoctl.TUNSETPERSIST, persistent ? 1 : 0), 'ioctl TUNSETPERSIST');
 }
 
+/**
+ * Whose programs may open the interface by its name, beside those with CAP_NET_ADMIN. One that is persistent and has no
+ * owner is open to everybody who may open /dev/net/tun (tun_not_capable() of drivers/net/tun.c).
+ */
+export function setOwner(fd: number, uid: number): void {
+  check(libc().ioctlValue(fd, TunIoctl.TUNSETOWNER, uid), 'ioctl TUNSETOWNER', String(uid));
+}
+
 /** Whether the pod sees the cable plugged in. */
 export function setCarrier(fd: number, up: boolean): void {
   check(libc().ioctl(fd, TunIoctl.TUNSETCARRIER, word(up ? 1 : 0)), 'ioctl TUNSETCARRIER');

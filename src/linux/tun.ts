@@ -17,7 +17,14 @@ import { TunFlags, TunIoctl, TunOffload } from './tun-abi.js';
 import { setPersistent, word } from './tun-settings.js';
 
 export { TunOffload, VNET_HEADER_BYTES } from './tun-abi.js';
-export { hardwareAddress, setCarrier, setHardwareAddress, setPersistent, tapInfo } from './tun-settings.js';
+export {
+  hardwareAddress,
+  setCarrier,
+  setHardwareAddress,
+  setOwner,
+  setPersistent,
+  tapInfo,
+} from './tun-settings.js';
 
 /** Everything a TAP can be asked for: 64 KiB packets for TCP and UDP, checksums left to us. */
 export const ALL_OFFLOADS =

@@ -4,7 +4,8 @@ virtio headers, and is a host behind it, built by scapy.
     vmm.py IFNAME MAC ADDRESS
 
 Prints "ready" when it has the TAP. Answers ARP and echo requests for its address. For each line it reads, an address, it
-resolves it, sends an echo request, and prints whose answer came, or "nothing".
+resolves it, sends an echo request, and prints whose answer came, or "nothing". With a MAC address before the address it
+resolves nothing, and waits for a second only.
 """
 import fcntl
 import os
@@ -20,7 +21,7 @@ from scapy.packet import Raw
 TUNSETIFF, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D8
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 HEADER = 12
-DEADLINE = 20
+DEADLINE, SHORT = 20, 1
 
 name, mac, address = sys.argv[1:4]
 tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -48,9 +49,9 @@ def hear(frame):
         replies.append(packet[IP].src)
 
 
-def wait_for(condition):
+def wait_for(condition, deadline=DEADLINE):
     """Serves the network until the condition holds."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + deadline
     while not condition() and time.monotonic() < end:
         if select.select([tap], [], [], 0.1)[0]:
             hear(os.read(tap, 1 << 17)[HEADER:])
@@ -61,10 +62,14 @@ def ping(target):
     wait_for(lambda: target in neighbours)
     if target not in neighbours:
         return "nothing"
+    return ask(neighbours[target], target, DEADLINE)
+
+
+def ask(station, target, deadline):
     del replies[:]
     request = ICMP(type=8, id=7, seq=1) / Raw(bytes(range(200)))
-    send(Ether(src=mac, dst=neighbours[target]) / IP(src=address, dst=target) / request)
-    wait_for(lambda: replies)
+    send(Ether(src=mac, dst=station) / IP(src=address, dst=target) / request)
+    wait_for(lambda: replies, deadline)
     return replies[0] if replies else "nothing"
 
 
@@ -77,4 +82,5 @@ while True:
         line = sys.stdin.readline()
         if not line:
             break
-        print(ping(line.strip()), flush=True)
+        words = line.split()
+        print(ask(*words, SHORT) if len(words) == 2 else ping(words[0]), flush=True)

@@ -18,6 +18,8 @@ interface AttachOptions extends LimitFlags {
   readonly ip?: string[];
   readonly mac?: string;
   readonly alias?: string[];
+  readonly tap?: string;
+  readonly tapOwner?: string;
   readonly publish?: string[];
 }
 
@@ -37,6 +39,11 @@ export function attachCommand(): Command {
     .option('--mac <MAC>', 'fixed MAC address')
     .option('--alias <NAME>', 'one more name of the pod in the network; may be repeated', collect);
   return addLimitFlags(command)
+    .option(
+      '--tap <NAME>',
+      'for a virtual machine: make a TAP that its monitor opens, in the node’s namespace or that of --netns',
+    )
+    .option('--tap-owner <UID>', 'number of the user who may open the TAP (default: root alone)')
     .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
     .action(async (pod: string, options: AttachOptions, self: Command) => {
       outputFormat(self, ['json']);
@@ -63,6 +70,8 @@ export function attachRequest(options: AttachOptions): AttachRequest {
     ...(options.mac === undefined ? {} : { mac: options.mac }),
     ...(options.alias === undefined ? {} : { aliases: options.alias }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(options.tap === undefined ? {} : { tap: options.tap }),
+    ...(options.tapOwner === undefined ? {} : { tapOwner: userNumber(options.tapOwner) }),
   };
 }
 
@@ -73,6 +82,12 @@ function absolutePath(netns: string): string {
   } catch (error) {
     throw usage(`--netns: ${(error as Error).message}`);
   }
+}
+
+/** A name may mean another user where the daemon is. */
+function userNumber(text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw usage(`--tap-owner ${text}: must be the number of a user; 'id -u NAME' prints it`);
 }
 
 /** `K=V` texts as an object; a key given twice is an error. Values may be empty. */

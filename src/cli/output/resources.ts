@@ -22,6 +22,7 @@ export const POD_COLUMNS: readonly Column<Pod>[] = [
   { header: 'MAC', value: (pod) => ofInterfaces(pod, ({ mac }) => mac), wide: true },
   { header: 'MTU', value: (pod) => ofInterfaces(pod, ({ mtu }) => String(mtu)), right: true, wide: true },
   { header: 'LIMITS', value: limitsOf, wide: true },
+  { header: 'TAP', value: tapsOf, wide: true },
   { header: 'NETNS', value: (pod) => pod.status?.netns, wide: true },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
@@ -84,6 +85,12 @@ function limitsOf(pod: Pod): string | undefined {
     ];
     return parts.filter(Boolean).join(',').replaceAll(' ', '') || '-';
   });
+}
+
+/** Of the interfaces of virtual machines; a dash for an interface of another kind. */
+function tapsOf(pod: Pod): string | undefined {
+  if (!pod.status?.interfaces?.some(({ tap }) => tap !== undefined)) return undefined;
+  return ofInterfaces(pod, ({ tap = '-' }) => tap);
 }
 
 /** Of each interface, in the same order in every column; undefined where it has none. */

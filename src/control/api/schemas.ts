@@ -76,7 +76,7 @@ export const SCHEMAS = {
   NodeList: listOf('Node'),
   PodList: listOf('Pod'),
   AttachRequest: ATTACH_SCHEMA,
-  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS }, Object.keys(ATTACHED)),
+  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS, tap: text }, Object.keys(ATTACHED)),
   DetachRequest: DETACH_SCHEMA,
   DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
   LimitRequest: LIMIT_SCHEMA,

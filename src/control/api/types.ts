@@ -122,6 +122,8 @@ export interface InterfaceStatus {
   aliases?: string[];
   /** Left out where nothing is limited. */
   limits?: Limits;
+  /** Of a virtual machine. */
+  tap?: string;
   /** Of the container runtime that asked for it. */
   containerId?: string;
 }
@@ -205,6 +207,13 @@ export interface AttachRequest {
   /** More names in the network beside the pod's own. */
   aliases?: string[];
   limits?: LimitsWish;
+  /**
+   * For a virtual machine: a TAP of this name is made, in the namespace, which is the node's own where none is given.
+   * Whoever runs the machine opens it by its name.
+   */
+  tap?: string;
+  /** Number of the user who may open it; default: root alone. */
+  tapOwner?: number;
 }
 
 /** An amount as a number, or as Kubernetes writes it: `10M`, `64Ki`. */
@@ -263,6 +272,8 @@ export interface AttachAnswer {
   ifname: string;
   /** Left out where nothing is limited. */
   limits?: Limits;
+  /** Of a virtual machine: what its monitor is to open. */
+  tap?: string;
 }
 
 /** POST /v1/pods/NAMESPACE/NAME/detach; without a body, every interface goes. */

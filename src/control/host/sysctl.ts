@@ -3,7 +3,9 @@
  * each thread its own. To be used within `withNamespace`.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { PodwireError } from '../errors.js';
 
+const IPV4 = '/proc/sys/net/ipv4';
 const IPV6 = '/proc/sys/net/ipv6';
 
 /** Whether the kernel has IPv6 at all. */
@@ -28,6 +30,22 @@ export function prepareIpv6(ifname: string): void {
   ]) {
     writeSetting(`${IPV6}/conf/${ifname}/${name}`, value);
   }
+}
+
+/**
+ * Keeps the kernel from doing anything with IP packets that come in at an interface, which must have no address.
+ * @throws PodwireError HOST_FAILED where it cannot be: the packets would go past the switch
+ */
+export function ignorePackets(ifname: string): void {
+  insist(`${IPV4}/conf/${ifname}/rp_filter`, '1');
+  insist(`${IPV4}/conf/${ifname}/forwarding`, '0');
+  if (kernelHasIpv6()) insist(`${IPV6}/conf/${ifname}/disable_ipv6`, '1');
+}
+
+function insist(path: string, value: string): void {
+  writeSetting(path, value);
+  if (readSetting(path) === value) return;
+  throw new PodwireError('HOST_FAILED', `${path} must be ${value} and cannot be set: is /proc/sys writable?`);
 }
 
 function readSetting(path: string): string | undefined {

@@ -13,6 +13,9 @@ export const DEFAULT_IFNAME = 'eth0';
 /** Names of an interface in its network beside the pod's own. */
 const MOST_ALIASES = 32;
 
+/** The number after it means nobody (kernel: uid_valid()). */
+const LAST_UID = 0xffff_fffe;
+
 const IFNAME: Schema = {
   type: 'string',
   pattern: '^[^\\s/:%\\0]{1,15}$',
@@ -33,6 +36,8 @@ export const ATTACH_SCHEMA: Schema = closed({
   mac: { type: 'string', description: 'a MAC address of one station, such as 02:00:5e:10:00:01' },
   aliases: { type: 'array', maxItems: MOST_ALIASES, uniqueItems: true, items: NAME },
   limits: LIMITS_SCHEMA,
+  tap: { ...IFNAME, description: 'the TAP of a virtual machine, a name of an interface' },
+  tapOwner: { type: 'integer', minimum: 0, maximum: LAST_UID, description: 'a number of a user' },
 });
 
 export const DETACH_SCHEMA: Schema = closed({ ifname: IFNAME, network: NAME });
@@ -53,12 +58,18 @@ export function parseAttach(value: unknown): AttachRequest & { readonly limits?:
   if (request.ifname === '.' || request.ifname === '..' || request.ifname === 'lo') {
     throw invalid('ifname', `'${request.ifname}' cannot be the name of a pod's interface`);
   }
+  checkTap(request);
   return {
     ...request,
     ...(request.ips && { ips: request.ips.map(parseAddress) }),
     ...(request.mac !== undefined && { mac: parseStation('mac', request.mac) }),
     ...(limits && { limits: readLimits('limits.', limits) }),
   };
+}
+
+function checkTap({ tap, tapOwner }: AttachRequest): void {
+  if (tap === '.' || tap === '..') throw invalid('tap', `'${tap}' cannot be the name of an interface`);
+  if (tap === undefined && tapOwner !== undefined) throw invalid('tapOwner', 'there is no tap to own');
 }
 
 function parseAddress(text: string, index: number): string {

@@ -10,6 +10,10 @@ describe('a wrong command line', () => {
     [['attach', 'web', '--netns', 'n', '--bogus'], "unknown option '--bogus'; see podwire attach --help"],
     [['attach', 'web', '--netns', 'a/b'], "error: USAGE: --netns: 'a/b' is neither a namespace name"],
     [['attach', 'web', '--netns', 'n', '--label', 'x'], 'error: USAGE: --label x: must be KEY=VALUE'],
+    [
+      ['attach', 'vm', '--tap', 't', '--tap-owner', 'joe'],
+      'error: USAGE: --tap-owner joe: must be the number of a user',
+    ],
     [['attach', 'web', '--netns', 'n', '--publish', '80:80'], 'error: UNSUPPORTED: --publish: '],
     [['attach', 'web', '--netns', 'n', '-o', 'yaml'], 'error: USAGE: -o yaml: attach prints json'],
     [['detach', '..'], "error: USAGE: POD: '..' cannot be a name"],
@@ -79,6 +83,10 @@ describe('attachRequest', () => {
       ips: ['10.0.0.9'],
     });
   });
+});
+
+it('asks for the TAP of a virtual machine', () => {
+  expect(attachRequest({ tap: 'vm0', tapOwner: '1000' })).toEqual({ tap: 'vm0', tapOwner: 1000 });
 });
 
 it('reads labels: the first = divides, a key comes once', () => {
