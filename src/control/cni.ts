@@ -22,6 +22,7 @@ import { checkInterface } from './cni-check.js';
 import { PodwireError } from './errors.js';
 import { foreignDefaults } from './host/default-routes.js';
 import { inside } from './host/inside.js';
+import type { KeyedLock } from './keyed-lock.js';
 import { isResourceName } from './model/kinds.js';
 import { cniLimits } from './model/limits.js';
 import { madeName } from './model/made-name.js';
@@ -35,9 +36,10 @@ import type { AttachmentRecord, ContainerReference } from './records.js';
 const CNI_NAMESPACE = 'cni';
 
 export interface CniParts {
-  readonly pods: Pods;
-  readonly networks: Networks;
-  readonly attacher: Attacher;
+  readonly pods: Pick<Pods, 'attach' | 'ofContainer' | 'releaseContainers'>;
+  readonly networks: Pick<Networks, 'get'>;
+  readonly attacher: Pick<Attacher, 'gatewaysOf' | 'isPortless' | 'isUp' | 'prefixedIps'>;
+  readonly lock: KeyedLock;
   /** @throws PodwireError while addresses of the network cannot be given out */
   readonly checkHeld: (network: string) => void;
 }
@@ -46,24 +48,19 @@ export class Cni {
   constructor(private readonly parts: CniParts) {}
 
   /** @throws PodwireError ALREADY_ATTACHED where the pod is another container's, and what an attach throws */
-  async add(request: CniAddRequest): Promise<CniAddAnswer> {
-    const { namespace, name } = podOf(request);
-    const container = referenceOf(request);
-    await this.parts.pods.attach(namespace, name, attachRequest(request), container);
-    const found = await this.parts.pods.ofContainer(container, request.ifname);
-    if (!found)
-      throw new PodwireError('NETNS_NOT_FOUND', `${request.netns} went while it was being attached`);
-    return { namespace, name, ...this.describe(found.attachment) };
+  add(request: CniAddRequest): Promise<CniAddAnswer> {
+    return this.alone(request, () => this.attach(request));
   }
 
-  /** What is not there is gone already (CNI 1.1, section 4, DEL). */
-  async del(request: CniAttachment): Promise<CniReleasedAnswer> {
+  /**
+   * What is not there is gone already (CNI 1.1, section 4, DEL). What is just being made, by a plugin that the runtime has
+   * given up, is waited for and goes too.
+   */
+  del(request: CniAttachment): Promise<CniReleasedAnswer> {
     const { id, config } = referenceOf(request);
-    return this.release(
-      (container, { ifname }) =>
-        container.id === id && container.config === config && ifname === request.ifname,
-      'CNI DEL',
-    );
+    const isOut = (container: ContainerReference, { ifname }: AttachmentRecord): boolean =>
+      container.id === id && container.config === config && ifname === request.ifname;
+    return this.alone(request, () => this.release(isOut, 'CNI DEL'));
   }
 
   /** @throws PodwireError NOT_FOUND, CNI_CHECK_FAILED */
@@ -96,8 +93,24 @@ export class Cni {
     const live = this.parts.networks.get(network);
     refuseRuntime(live, { id: '', config: '' });
     this.parts.checkHeld(network);
+    live.uplink?.mtuFor(live.spec);
     live.pool.checkRoom();
     return { ready: true };
+  }
+
+  /** One after the other for one interface of one container. */
+  private alone<T>({ config, containerId, ifname }: CniAttachment, action: () => Promise<T>): Promise<T> {
+    return this.parts.lock.run(`cni ${config} ${containerId} ${ifname}`, action);
+  }
+
+  private async attach(request: CniAddRequest): Promise<CniAddAnswer> {
+    const { namespace, name } = podOf(request);
+    const container = referenceOf(request);
+    await this.parts.pods.attach(namespace, name, attachRequest(request), container);
+    const found = await this.parts.pods.ofContainer(container, request.ifname);
+    if (!found)
+      throw new PodwireError('NETNS_NOT_FOUND', `${request.netns} went while it was being attached`);
+    return { namespace, name, ...this.describe(found.attachment) };
   }
 
   private async release(

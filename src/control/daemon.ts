@@ -321,7 +321,7 @@ function assemble(
     checkHeld,
   });
   const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
-  const cni = new Cni({ pods, networks, attacher, checkHeld });
+  const cni = new Cni({ pods, networks, attacher, lock, checkHeld });
   const reconciler = new Reconciler({
     records: podRecords,
     networks,

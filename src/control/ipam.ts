@@ -128,9 +128,14 @@ export class AddressPool {
     );
   }
 
-  /** @throws PodwireError ADDRESS_EXHAUSTED where no domain has room for one more */
+  /** Pods have to say which address they want: none is given out otherwise. */
+  private get isOnRequest(): boolean {
+    return this.ranges.every(({ given }) => given?.length === 0);
+  }
+
+  /** @throws PodwireError ADDRESS_EXHAUSTED where no domain has room for one more; what is had on request is not asked */
   checkRoom(): void {
-    if (!this.choose([], [])) throw this.exhausted();
+    if (!this.isOnRequest && !this.choose([], [])) throw this.exhausted();
   }
 
   private complete(domain: number, fixed: readonly string[]): Allocation | undefined {
@@ -223,7 +228,7 @@ export class AddressPool {
   }
 
   private exhausted(): PodwireError {
-    if (this.ranges.every(({ given }) => given?.length === 0)) {
+    if (this.isOnRequest) {
       return invalid(
         'ips',
         `network ${this.network} gives out no addresses: say one, or give it spec.ranges`,

@@ -206,6 +206,7 @@ describe.skipIf(missing)('raw networks', () => {
     expect(await put(b, 'lan', { ...LAN })).toBe('201');
     b.namespace('far');
     expect(outcome(await b.attach('far', { network: 'lan' }))).toBe('400 INVALID');
+    expect(outcome(await b.call('GET', '/v1/cni/status?network=lan'))).toBe('200');
     const far = await b.attach('far', { network: 'lan', ips: ['192.168.7.30'] });
     expect(far.body).toMatchObject({ ips: ['192.168.7.30'], gateway: ['192.168.7.1'] });
     expect(await reaches(b, 'far', '192.168.7.192')).toBe(true);
@@ -276,6 +277,7 @@ describe.skipIf(missing)('raw networks', () => {
     expect(await a.ping('web', '192.168.7.2')).toBe(true);
     a.namespace('late');
     expect(outcome(await a.attach('late', { network: 'lan' }))).toBe('404 INTERFACE_NOT_FOUND');
+    expect(outcome(await a.call('GET', '/v1/cni/status?network=lan'))).toBe('404 INTERFACE_NOT_FOUND');
     plug(a);
     expect(await reaches(a, 'web', '203.0.113.1')).toBe(true);
   });
