@@ -4,6 +4,7 @@ import { canonicalIp } from '../../control/cidr.js';
 import { DAEMON_OPTIONS } from '../../control/options.js';
 import { clientFor, outputFormat, print, printJson } from '../context.js';
 import type { ClusterQuestion } from '../doctor/cluster.js';
+import { CNI_PLACES, type CniPlaces } from '../doctor/cni.js';
 import type { Finding } from '../doctor/finding.js';
 import { failure, usage } from '../errors.js';
 import { type Palette, paletteFor } from '../output/style.js';
@@ -17,10 +18,15 @@ export function doctorCommand(): Command {
     .option('--underlay <ADDR>', 'look at the tunnel of a daemon that would have this address')
     .option('--tunnel-port <N>', 'its UDP port (default: 4789)')
     .option('--peer <ADDR>', 'underlay address of another node; again for more', collect, [])
+    .option(
+      '--conf-dir <DIR>',
+      `where container runtimes look for conflists (default: ${CNI_PLACES.confDir})`,
+    )
+    .option('--bin-dir <DIR>', `where they look for plugins (default: ${CNI_PLACES.binDirs.join(' or ')})`)
     .action(async (flags: DoctorFlags, self: Command) => {
       const format = outputFormat(self, ['table', 'json']);
       const { examine } = await import('../doctor/examine.js');
-      const findings = await examine(clientFor(self), defaultClusterCidrs(), question(flags));
+      const findings = await examine(clientFor(self), defaultClusterCidrs(), question(flags), places(flags));
       const missing = findings.filter(({ state }) => state === 'failed');
       if (format === 'json') printJson({ ok: missing.length === 0, checks: findings });
       else print(renderFindings(findings, paletteFor(process.stdout), process.stdout.columns || 120));
@@ -32,6 +38,12 @@ interface DoctorFlags {
   readonly underlay?: string;
   readonly tunnelPort?: string;
   readonly peer: readonly string[];
+  readonly confDir?: string;
+  readonly binDir?: string;
+}
+
+function places({ confDir = CNI_PLACES.confDir, binDir }: DoctorFlags): CniPlaces {
+  return { confDir, binDirs: binDir === undefined ? CNI_PLACES.binDirs : [binDir] };
 }
 
 function collect(value: string, values: readonly string[]): string[] {

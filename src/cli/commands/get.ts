@@ -11,7 +11,13 @@ import {
   printYaml,
 } from '../context.js';
 import { asUsage, usage } from '../errors.js';
-import { IMPAIRMENT_COLUMNS, NETWORK_COLUMNS, NODE_COLUMNS, POD_COLUMNS } from '../output/resources.js';
+import {
+  IMPAIRMENT_COLUMNS,
+  NETWORK_COLUMNS,
+  NODE_COLUMNS,
+  POD_COLUMNS,
+  podRows,
+} from '../output/resources.js';
 import type { Column } from '../output/table.js';
 import { podPath, segment } from '../paths.js';
 
@@ -79,7 +85,7 @@ function printResources(
   { kind, none }: Request,
 ): void {
   const rows = 'items' in answer ? answer.items : [answer];
-  if (kind === 'pods') list<Pod>(rows as Pod[], POD_COLUMNS);
+  if (kind === 'pods') list(podRows(rows as Pod[]), POD_COLUMNS);
   else if (kind === 'nodes') list<Node>(rows as Node[], NODE_COLUMNS);
   else if (kind === 'impairments') list<Impairment>(rows as Impairment[], IMPAIRMENT_COLUMNS);
   else list<Network>(rows as Network[], NETWORK_COLUMNS);

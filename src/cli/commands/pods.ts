@@ -1,8 +1,8 @@
-/** `podwire pods`: every pod of this node, in all namespaces. */
+/** `podwire pods`: every pod of this node, in all namespaces, with a row for each of its interfaces. */
 import { Command } from 'commander';
 import type { Pod, ResourceList } from '../../control/api/types.js';
 import { clientFor, outputFormat, printListing } from '../context.js';
-import { POD_COLUMNS } from '../output/resources.js';
+import { POD_COLUMNS, podRows } from '../output/resources.js';
 import { segment } from '../paths.js';
 
 export function podsCommand(): Command {
@@ -15,6 +15,6 @@ export function podsCommand(): Command {
       const query = namespace === undefined ? '' : `?namespace=${segment(namespace, '--namespace')}`;
       const answer = await clientFor(self).get<ResourceList<Pod>>(`/v1/pods${query}`);
       const none = namespace === undefined ? 'no pods' : `no pods in namespace ${namespace}`;
-      printListing(format, { answer, rows: answer.items, columns: POD_COLUMNS, none });
+      printListing(format, { answer, rows: podRows(answer.items), columns: POD_COLUMNS, none });
     });
 }

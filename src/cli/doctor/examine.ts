@@ -1,6 +1,7 @@
 /** Everything that the doctor looks at, in the order of its report. */
 import type { ApiClient } from '../client.js';
 import { type ClusterQuestion, cluster } from './cluster.js';
+import { type CniPlaces, cni } from './cni.js';
 import { askDaemon, daemon, mtu } from './daemon.js';
 import { type Finding, failed } from './finding.js';
 import { ioUring, iproute2, kernel, kernelCalls, nodeVersion, privileges, tunDevice } from './machine.js';
@@ -12,6 +13,7 @@ export async function examine(
   client: ApiClient,
   clusterCidrs: readonly string[],
   question: ClusterQuestion,
+  places: CniPlaces,
 ): Promise<Finding[]> {
   const findings = [nodeVersion(), kernel(), kernelCalls(), privileges(), iproute2(), tunDevice()];
   if (kernelCalls().state === 'ok') {
@@ -21,7 +23,11 @@ export async function examine(
   const status = 'node' in answer ? answer : undefined;
   findings.push(ipv6(), reversePathFilter(), overlappingRoutes(status?.clusterCIDRs ?? clusterCidrs));
   findings.push(...(status === undefined ? [answer as Finding] : [daemon(status), mtu(status)]));
-  return [...findings, ...(await attemptAll('cluster', () => cluster(client, status, question)))];
+  const others = [
+    await attemptAll('cluster', () => cluster(client, status, question)),
+    await attemptAll('CNI', () => cni(places)),
+  ];
+  return [...findings, ...others.flat()];
 }
 
 async function attemptAll(name: string, examine: () => Promise<Finding[]>): Promise<Finding[]> {

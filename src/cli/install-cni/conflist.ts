@@ -8,9 +8,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_SOCKET } from '../context.js';
 import { type CliError, failure } from '../errors.js';
 import { readIfThere } from './files.js';
-import { conflistPath, type InstallSettings, PLUGIN } from './settings.js';
+import { conflistPath, DEFAULTS, type InstallSettings, PLUGIN } from './settings.js';
 
 export const BASE_VERSION = '1.0.0';
 export const NEW_VERSION = '1.1.0';
@@ -87,6 +88,42 @@ function earlier(path: string, settings: InstallSettings): string {
   return `${path} comes before ${conflistPath(settings)}: runtimes that take the first one use it for pods; remove it or choose an earlier --conf-name`;
 }
 
+/** A file of the folder, as the doctor looks at it. */
+export interface Chain {
+  readonly path: string;
+  /** Plugins in their order. */
+  readonly types: readonly string[];
+  /** Of podwire's own part, where it has one. */
+  readonly socket: string;
+  readonly network: string;
+  /** Why no runtime can use it. */
+  readonly problem?: string;
+}
+
+/** In the order in which runtimes read them. */
+export function configurations(confDir: string): Chain[] {
+  return configFiles(confDir).map((file) => chainOf(join(confDir, file)));
+}
+
+function chainOf(path: string): Chain {
+  const config = parse(readIfThere(path) ?? '');
+  const plugins = config?.plugins ?? [config];
+  const types = plugins.flatMap((plugin) => (typeof plugin?.type === 'string' ? [plugin.type] : []));
+  const own = plugins.find((plugin) => plugin?.type === PLUGIN);
+  return {
+    path,
+    types,
+    socket: wordOr(DEFAULT_SOCKET, own?.socket),
+    network: wordOr(DEFAULTS.network, own?.network),
+    ...(config === undefined && { problem: 'is not JSON: runtimes refuse it' }),
+    ...(config !== undefined && types.length === 0 && { problem: 'names no plugin: runtimes refuse it' }),
+  };
+}
+
+function wordOr(instead: string, value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : instead;
+}
+
 function configFiles(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -97,10 +134,15 @@ function configFiles(folder: string): string[] {
   }
 }
 
-interface SomeConfig {
-  readonly name?: unknown;
+interface SomePlugin {
   readonly type?: unknown;
-  readonly plugins?: readonly ({ readonly type?: unknown } | null)[];
+  readonly socket?: unknown;
+  readonly network?: unknown;
+}
+
+interface SomeConfig extends SomePlugin {
+  readonly name?: unknown;
+  readonly plugins?: readonly (SomePlugin | null)[];
 }
 
 /** Undefined where it is no JSON object; `plugins` that is no list counts as none. */

@@ -11,20 +11,33 @@ import type {
 import type { Column } from './table.js';
 import { formatAge, formatBitRate, formatMicros } from './units.js';
 
-export const POD_COLUMNS: readonly Column<Pod>[] = [
-  { header: 'NAMESPACE', value: (pod) => pod.metadata.namespace ?? 'default' },
-  { header: 'NAME', value: (pod) => pod.metadata.name },
-  { header: 'STATUS', value: (pod) => pod.status?.phase },
-  { header: 'IPS', value: (pod) => ofInterfaces(pod, ({ ips }) => ips.join(',')) },
-  { header: 'NETWORK', value: (pod) => ofInterfaces(pod, ({ network }) => network) },
-  { header: 'IFNAME', value: (pod) => ofInterfaces(pod, ({ ifname }) => ifname) },
-  { header: 'AGE', value: ageOf, right: true },
-  { header: 'MAC', value: (pod) => ofInterfaces(pod, ({ mac }) => mac), wide: true },
-  { header: 'MTU', value: (pod) => ofInterfaces(pod, ({ mtu }) => String(mtu)), right: true, wide: true },
+/** A pod has a row for each of its interfaces, and one where it has none: a row can be found by its network, too. */
+export interface PodRow {
+  readonly pod: Pod;
+  readonly at?: InterfaceStatus;
+}
+
+export function podRows(pods: readonly Pod[]): PodRow[] {
+  return pods.flatMap((pod): PodRow[] => {
+    const interfaces = pod.status?.interfaces ?? [];
+    return interfaces.length === 0 ? [{ pod }] : interfaces.map((at) => ({ pod, at }));
+  });
+}
+
+export const POD_COLUMNS: readonly Column<PodRow>[] = [
+  { header: 'NAMESPACE', value: ({ pod }) => pod.metadata.namespace ?? 'default' },
+  { header: 'NAME', value: ({ pod }) => pod.metadata.name },
+  { header: 'STATUS', value: ({ pod }) => pod.status?.phase },
+  { header: 'IPS', value: ({ at }) => at?.ips.join(',') },
+  { header: 'NETWORK', value: ({ at }) => at?.network },
+  { header: 'IFNAME', value: ({ at }) => at?.ifname },
+  { header: 'AGE', value: ({ pod }) => ageOf(pod), right: true },
+  { header: 'MAC', value: ({ at }) => at?.mac, wide: true },
+  { header: 'MTU', value: ({ at }) => at?.mtu, right: true, wide: true },
   { header: 'LIMITS', value: limitsOf, wide: true },
-  { header: 'TAP', value: tapsOf, wide: true },
-  { header: 'NETNS', value: (pod) => pod.status?.netns, wide: true },
-  { header: 'LABELS', value: labelsOf, wide: true },
+  { header: 'TAP', value: ({ at }) => at?.tap, wide: true },
+  { header: 'NETNS', value: ({ pod }) => pod.status?.netns, wide: true },
+  { header: 'LABELS', value: ({ pod }) => labelsOf(pod), wide: true },
 ];
 
 export const NETWORK_COLUMNS: readonly Column<Network>[] = [
@@ -34,11 +47,11 @@ export const NETWORK_COLUMNS: readonly Column<Network>[] = [
   { header: 'GATEWAYS', value: (network) => network.status?.gateways.join(',') },
   { header: 'PODS', value: (network) => network.status?.pods, right: true },
   { header: 'AGE', value: ageOf, right: true },
-  { header: 'INTERNAL', value: (network) => yesNo(network.spec.internal ?? false), wide: true },
-  { header: 'GUARD', value: (network) => yesNo(network.spec.sourceGuard ?? true), wide: true },
+  { header: 'INTERNAL', value: (network) => ofSwitch(network, network.spec.internal ?? false), wide: true },
+  { header: 'GUARD', value: (network) => ofSwitch(network, network.spec.sourceGuard ?? true), wide: true },
   { header: 'MTU', value: (network) => network.spec.mtu, right: true, wide: true },
   { header: 'PARENT', value: parentOf, wide: true },
-  { header: 'NOTE', value: (network) => network.status?.message, wide: true },
+  { header: 'NOTE', value: (network) => network.status?.message, wide: 'unless said' },
   { header: 'LABELS', value: labelsOf, wide: true },
 ];
 
@@ -75,27 +88,14 @@ function endText({ pod, cidr }: ImpairmentEnd): string | undefined {
   return pod ?? cidr;
 }
 
-/** `out:10Mbit/s,in:20Mbit/s` as the pod sees it; a dash for an interface without. */
-function limitsOf(pod: Pod): string | undefined {
-  if (!pod.status?.interfaces?.some(({ limits }) => limits)) return undefined;
-  return ofInterfaces(pod, ({ limits: { egress, ingress } = {} }) => {
-    const parts = [
-      egress && `out:${formatBitRate(egress.rate)}`,
-      ingress && `in:${formatBitRate(ingress.rate)}`,
-    ];
-    return parts.filter(Boolean).join(',').replaceAll(' ', '') || '-';
-  });
-}
-
-/** Of the interfaces of virtual machines; a dash for an interface of another kind. */
-function tapsOf(pod: Pod): string | undefined {
-  if (!pod.status?.interfaces?.some(({ tap }) => tap !== undefined)) return undefined;
-  return ofInterfaces(pod, ({ tap = '-' }) => tap);
-}
-
-/** Of each interface, in the same order in every column; undefined where it has none. */
-function ofInterfaces({ status }: Pod, value: (one: InterfaceStatus) => string): string | undefined {
-  return status?.interfaces?.map(value).join(' ') || undefined;
+/** `out:10Mbit/s,in:20Mbit/s` as the pod sees it. */
+function limitsOf({ at }: PodRow): string | undefined {
+  const { egress, ingress } = at?.limits ?? {};
+  const parts = [
+    egress && `out:${formatBitRate(egress.rate)}`,
+    ingress && `in:${formatBitRate(ingress.rate)}`,
+  ];
+  return parts.filter(Boolean).join(',').replaceAll(' ', '');
 }
 
 function roundTripOf({ status }: Node): string | undefined {
@@ -124,6 +124,8 @@ function labelsOf(resource: Resource): string {
     .join(',');
 }
 
-function yesNo(value: boolean): string {
+/** Networks without a port of the switch have neither. */
+function ofSwitch({ spec: { mode } }: Network, value: boolean): string | undefined {
+  if (mode === 'none' || mode === 'host') return undefined;
   return value ? 'yes' : 'no';
 }

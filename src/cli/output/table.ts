@@ -9,8 +9,8 @@ export interface Column<Row> {
   readonly header: string;
   readonly value: (row: Row) => string | number | null | undefined;
   readonly right?: boolean;
-  /** Shown with `-o wide` only. */
-  readonly wide?: boolean;
+  /** Shown with `-o wide` only; `unless said`: also where a row has something to say in it. */
+  readonly wide?: boolean | 'unless said';
 }
 
 const GAP = '   ';
@@ -21,7 +21,7 @@ export function renderTable<Row>(
   columns: readonly Column<Row>[],
   wide = false,
 ): string {
-  const shown = columns.filter((column) => wide || !column.wide);
+  const shown = columns.filter((column) => wide || !column.wide || isSaid(column, rows));
   const cells = rows.map((row) => shown.map((column) => column.value(row)));
   const right = shown.map((column, at) => column.right ?? cells.some((line) => typeof line[at] === 'number'));
   const text = [shown.map((column) => column.header), ...cells.map((line) => line.map(cellText))];
@@ -30,6 +30,10 @@ export function renderTable<Row>(
     .map((line) => `${line.map((cell, at) => pad(cell, widths[at] ?? 0, right[at])).join(GAP)}`.trimEnd())
     .map((line) => `${line}\n`)
     .join('');
+}
+
+function isSaid<Row>({ wide, value }: Column<Row>, rows: readonly Row[]): boolean {
+  return wide === 'unless said' && rows.some((row) => value(row));
 }
 
 function cellText(value: string | number | null | undefined): string {

@@ -66,6 +66,48 @@ describe('pods and get', () => {
     );
   });
 
+  it('prints a row for each interface of a pod, with its own limits', async () => {
+    const first = {
+      ifname: 'eth0',
+      network: 'default',
+      ips: ['10.244.0.3'],
+      mac: '02:70:0a:f4:00:03',
+      mtu: 1500,
+    };
+    const second = {
+      ifname: 'eth1',
+      network: 'backend',
+      ips: ['10.80.0.2', 'fd80::2'],
+      mac: '02:70:0a:50:00:02',
+      mtu: 1400,
+    };
+    const limits = {
+      egress: { rate: 10_000_000, burst: 16_384 },
+      ingress: { rate: 50_000_000, burst: 62_500 },
+    };
+    const pod = { ...WEB, status: { ...WEB.status, interfaces: [first, { ...second, limits }] } };
+    const { socket } = await fakeApi({ 'GET /v1/pods': { body: { ...PODS, items: [pod] } } });
+    expect((await podwire('pods', '--socket', socket)).out).toBe(
+      'NAMESPACE   NAME   STATUS    IPS                 NETWORK   IFNAME   AGE\n' +
+        'default     web    Running   10.244.0.3          default   eth0       -\n' +
+        'default     web    Running   10.80.0.2,fd80::2   backend   eth1       -\n',
+    );
+    const wide = (await podwire('pods', '-o', 'wide', '--socket', socket)).out.split('\n');
+    expect(wide[1]).toMatch(/eth0 +- +02:70:0a:f4:00:03 +1500 +- +/);
+    expect(wide[2]).toMatch(/eth1 +- +02:70:0a:50:00:02 +1400 +out:10.0Mbit\/s,in:50.0Mbit\/s +/);
+  });
+
+  it('shows a note on a network where there is one', async () => {
+    const message = 'eth7 is missing';
+    const noted = { ...BACKEND, status: { ...BACKEND.status, message } };
+    const answer = (body: object) => fakeApi({ 'GET /v1/networks/backend': { body } });
+    const [plain, said] = [await answer(BACKEND), await answer(noted)];
+    expect((await podwire('get', 'net', 'backend', '--socket', plain.socket)).out).not.toContain('NOTE');
+    expect((await podwire('get', 'net', 'backend', '--socket', said.socket)).out).toMatch(
+      /NOTE\n.* eth7 is missing\n$/,
+    );
+  });
+
   it('asks for one namespace; says so when there is nothing', async () => {
     const empty = { ...PODS, items: [] };
     const { socket, heard } = await fakeApi({
