@@ -35,6 +35,8 @@ const TABLE = {
   SUBNET_TAKEN: [409, 'the subnet, or a part of it, belongs to another node'],
   VNI_IN_USE: [409, 'the VXLAN network identifier belongs to another network'],
   SUBNETS_EXHAUSTED: [409, 'every subnet of the cluster CIDR is taken or in quarantine'],
+  PORT_IN_USE: [409, 'the port of the address, or of the node, belongs to another service'],
+  NODE_PORTS_EXHAUSTED: [409, 'every node port is taken'],
   // Who asks
   UNAUTHORIZED: [401, 'the bearer token or client certificate is missing or wrong'],
   // The cluster
