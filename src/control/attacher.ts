@@ -18,6 +18,7 @@ import type { AttachRequest, Limits, NetworkMode } from './api/types.js';
 import { type Family, familyOf } from './cidr.js';
 import { asPodwireError, PodwireError, unsupported } from './errors.js';
 import { configureInterface, type InterfaceSettings } from './host/interface.js';
+import { isGone } from './host/namespaces.js';
 import { outliving, setPersistent } from './host/tap.js';
 import { isPortless, withLength } from './layout.js';
 import type { LiveNetwork } from './live-network.js';
@@ -25,7 +26,7 @@ import type { Logger } from './logger.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { Networks } from './networks.js';
-import { isGuest, type Plug, type PlugWay, plugGuest, plugPod, unplugGuest } from './plugs.js';
+import { isGuest, type Plug, type PlugWay, plugGuest, plugPod, unplugGuest, unplugLostPod } from './plugs.js';
 import { enterHost, enterNone, OWN_NAMESPACE, type PortlessFacts, refuseRuntime } from './portless.js';
 import type { LivePort, Ports } from './ports.js';
 import { type AttachmentRecord, type ContainerReference, podKeyOfPort } from './records.js';
@@ -174,11 +175,21 @@ export class Attacher {
     const { port, network } = attachment;
     const live = this.parts.ports.get(port);
     if (live) await this.disconnect(live, false);
+    else this.unplugLost(attachment);
     await unplugGuest(attachment);
     await keeper.forget();
     this.portless.delete(port);
     if (this.isOverlay(network)) await this.parts.overlays.release(port);
     return this.parts.networks.find(network)?.pool.release(port) ?? [];
+  }
+
+  /** Of a pod that is Lost: what an earlier daemon made would be in the way of the next attach. */
+  private unplugLost(attachment: AttachmentRecord): void {
+    const { port, network, ifname } = attachment;
+    if (this.isPortless(network)) return;
+    const reason = unplugLostPod(attachment);
+    if (reason === undefined) return;
+    this.parts.log.warn({ pod: podKeyOfPort(port), ifname, reason }, 'interface left');
   }
 
   /**
@@ -192,6 +203,8 @@ export class Attacher {
         configureInterface(namespace, this.settingsOf(attachment)),
       );
     } catch (error) {
+      // A runtime that takes pods away may do so with their namespaces at the same time
+      if (isGone(attachment.netns, attachment.netnsId)) return;
       const { message } = asPodwireError(error);
       this.parts.log.warn(
         { pod: key, ifname: attachment.ifname, error: message },

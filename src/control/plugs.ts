@@ -6,6 +6,7 @@
 import { closeFile } from '../linux/libc.js';
 import { openNamespace } from '../linux/netns.js';
 import type { PlannedPort } from './compile.js';
+import { asPodwireError } from './errors.js';
 import {
   createGuestTap,
   forgoGuestTap,
@@ -14,7 +15,7 @@ import {
   restoreGuestTap,
 } from './host/guest-tap.js';
 import { isGone } from './host/namespaces.js';
-import { createTap, restoreTap, setPersistent } from './host/tap.js';
+import { createTap, deleteLeftTap, restoreTap, setPersistent } from './host/tap.js';
 import type { LivePort, Ports } from './ports.js';
 import type { AttachmentRecord } from './records.js';
 import type { Undo } from './undo.js';
@@ -65,6 +66,20 @@ export async function plugGuest(
   const port = await ports.addGuest<PlannedPort>(planned(attachment), made.link);
   undo.add(() => ports.remove(port));
   return { port, keep: () => keepGuestTap(made) };
+}
+
+/** Takes away what an earlier daemon made for a pod and this one could not take up. @returns why it could not */
+export function unplugLostPod({ netns, netnsId, tap, ifname, mac }: AttachmentRecord): string | undefined {
+  if (tap !== undefined || isGone(netns, netnsId)) return undefined;
+  const namespace = openNamespace(netns);
+  try {
+    const isGoneNow = deleteLeftTap(namespace, { ifname, nonBlocking: true }, mac);
+    return isGoneNow ? undefined : `its MAC address is not ${mac}`;
+  } catch (error) {
+    return asPodwireError(error).message;
+  } finally {
+    closeFile(namespace);
+  }
 }
 
 /** Takes the TAP of a virtual machine away; in a namespace that is gone it goes with its monitor. */

@@ -124,6 +124,39 @@ describe.skipIf(missing).each(['uring', 'poll'])('with --io %s', (io) => {
   });
 });
 
+describe.skipIf(missing)('a pod that cannot be taken up again', () => {
+  it('can be detached, which takes its interface away, and attached anew', async () => {
+    const bench = newBench();
+    const first = await bench.start();
+    const { mac } = await bench.pod('a');
+    await bench.end(first, 'SIGKILL');
+    bench.ip('a', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:77');
+    await bench.start();
+    expect(bench.logged('pod cannot be attached again')).toEqual([
+      expect.objectContaining({ pod: 'default/a', code: 'INTERFACE_EXISTS' }),
+    ]);
+    // Or it is taken up within two seconds: then it is detached as any other
+    bench.ip('a', 'link', 'set', 'eth0', 'address', mac);
+    expect(await bench.detach('a')).toMatchObject({ status: 200 });
+    expect(bench.links('a').map(({ ifname }) => ifname)).toEqual(['lo']);
+    expect(await bench.attach('a')).toMatchObject({ status: 200 });
+  });
+
+  it('keeps an interface that is another, and the log says so', async () => {
+    const bench = newBench();
+    const first = await bench.start();
+    const { mac } = await bench.pod('a');
+    await bench.end(first, 'SIGKILL');
+    bench.ip('a', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:77');
+    await bench.start();
+    expect(await bench.detach('a')).toMatchObject({ status: 200 });
+    expect(bench.links('a').map(({ ifname }) => ifname)).toEqual(['lo', 'eth0']);
+    expect(bench.logged('interface left')).toEqual([
+      expect.objectContaining({ pod: 'default/a', reason: `its MAC address is not ${mac}` }),
+    ]);
+  });
+});
+
 describe.skipIf(missing)('two daemons', () => {
   it('share a machine, each with namespaces and data of its own', async () => {
     const [one, two] = [newBench(), newBench()];

@@ -40,8 +40,24 @@ export function restoreTap(namespace: number | undefined, wish: TapWish, mac?: s
   closeTap(tap);
   throw new PodwireError(
     'INTERFACE_EXISTS',
-    `${wish.ifname} is another TAP (${other} instead of ${mac}), which is not podwire's`,
+    `${wish.ifname} has the MAC address ${other} instead of ${mac}: set that again, or delete the interface`,
   );
+}
+
+/**
+ * Deletes the persistent TAP that an earlier daemon left and that was not taken up. One with another MAC is not touched.
+ * @returns false where it is still there. @throws LinuxError
+ */
+export function deleteLeftTap(namespace: number, wish: TapWish, mac: string): boolean {
+  const tap = takeUp(namespace, wish);
+  if (tap === undefined) return true;
+  try {
+    const isOurs = macOfTap(tap) === mac;
+    if (isOurs) setPersistent(tap.fd, false);
+    return isOurs;
+  } finally {
+    closeTap(tap);
+  }
 }
 
 function takeUp(namespace: number | undefined, { ifname, nonBlocking }: TapWish): Tap | undefined {
