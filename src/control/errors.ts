@@ -45,6 +45,7 @@ const TABLE = {
   NODE_NAME_TAKEN: [409, 'another node of the cluster has this name'],
   TLS_FAILED: [500, 'certificate, key or CA cannot be read, do not fit, or have expired'],
   LISTEN_FAILED: [500, 'the API cannot listen on the TCP address'],
+  DNS_LISTEN_FAILED: [500, 'the DNS server cannot listen on its address'],
   TUNNEL_FAILED: [500, 'the tunnel’s UDP port cannot be opened'],
   // The host
   SOCKET_IN_USE: [500, 'another process answers on the API socket'],
