@@ -8,6 +8,9 @@ import { addressAt, familyOf, holds } from './cidr.js';
 import { type AddressRange, usable } from './ipam.js';
 import { routersOf } from './model/raw-network.js';
 
+/** Whom the second address of the node's network is reserved for. */
+export const THE_NODE = 'the node';
+
 export interface DomainLayout extends AddressRange {
   /** Of the switch, IPv4 first; empty where the network is not routed. */
   readonly gateways: readonly string[];
@@ -40,7 +43,7 @@ export function layoutOf(spec: NetworkSpec, withNode: boolean): DomainLayout[] {
       routers: gateways,
       reserved: new Map([
         ...gateways.map((address) => [address, 'the gateway'] as const),
-        ...node.map((address) => [address, 'the node'] as const),
+        ...node.map((address) => [address, THE_NODE] as const),
       ]),
     };
   });

@@ -7,6 +7,7 @@ import { type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './compil
 import { PodwireError } from './errors.js';
 import { AddressPool } from './ipam.js';
 import { type DomainLayout, layoutOf } from './layout.js';
+import { MacOwners } from './mac-owners.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
 import type { Uplink } from './uplinks.js';
@@ -20,6 +21,7 @@ export interface LiveNetwork {
   readonly layout: readonly DomainLayout[];
   readonly planned: PlannedNetwork;
   readonly pool: AddressPool;
+  readonly macs: MacOwners;
   /** Of mode raw. */
   readonly uplink?: Uplink;
   /** It is not recorded yet, or about to go: nothing may be attached to it. */
@@ -44,7 +46,8 @@ export class NetworkBuilder {
         domains: this.plan(layout),
         ...(spec.vni !== undefined && { vni: spec.vni }),
       };
-      return { name, spec, layout, planned, pool: new AddressPool(name, layout), frozen };
+      const pool = new AddressPool(name, layout);
+      return { name, spec, layout, planned, pool, macs: new MacOwners(name), frozen };
     } catch (error) {
       this.tables.release(routeTable);
       throw error;

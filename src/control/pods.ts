@@ -12,7 +12,8 @@ import type {
   Limits,
   Pod,
 } from './api/types.js';
-import type { Attacher, AttachWish, RecordKeeper } from './attacher.js';
+import type { Attacher } from './attacher.js';
+import type { AttachWish, RecordKeeper } from './attachments.js';
 import { invalid, PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
 import type { KeyedLock } from './keyed-lock.js';

@@ -149,6 +149,7 @@ describe.skipIf(missing)('daemon', () => {
       ['b', { netns: 'b' }, '400 INVALID'],
       ['b', { mac: '01:00:5e:00:00:01' }, '400 INVALID'],
       ['b', { mac: '02:70:0a:07:00:01' }, '409 MAC_IN_USE'],
+      ['b', { mac: '02:70:0a:07:00:02' }, '409 MAC_IN_USE'],
       ['b', { mac: '02:70:0a:07:00:03' }, '409 MAC_IN_USE'],
       ['taken', {}, '409 INTERFACE_EXISTS'],
       ['b', { ifname: 'much-too-long-a-name' }, '400 INVALID'],
@@ -177,6 +178,21 @@ describe.skipIf(missing)('daemon', () => {
     expect((await bench.attach('b')).body.ips).toEqual(['10.7.0.4']);
     expect(await bench.ping('b', '10.7.0.3')).toBe(true);
     expect((await bench.call<StatusAnswer>('GET', '/v1/status')).body.pods).toBe(4);
+  });
+
+  it('gives a MAC address to one pod, of several that ask for it at once or would have it by themselves', async () => {
+    await bench.start();
+    const mac = '02:70:0a:f4:00:05';
+    const names = ['a', 'b', 'c'];
+    for (const name of names) bench.namespace(name);
+    const outcomes = await Promise.all(names.map(async (name) => outcome(await bench.attach(name, { mac }))));
+    expect(outcomes.toSorted()).toEqual(['200', '409 MAC_IN_USE', '409 MAC_IN_USE']);
+    const winner = names[outcomes.indexOf('200')];
+    await bench.pod('four');
+    const five = await bench.pod('five');
+    expect(five.ips[0]).toBe('10.244.0.5');
+    expect(five.mac).toMatch(/^02:71:/);
+    expect(await bench.ping(winner, '10.244.0.5')).toBe(true);
   });
 
   it('releases a pod whose namespace has made room for another of the same name', async () => {
