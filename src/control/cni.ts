@@ -42,6 +42,8 @@ export interface CniParts {
   readonly lock: KeyedLock;
   /** @throws PodwireError while addresses of the network cannot be given out */
   readonly checkHeld: (network: string) => void;
+  /** @throws PodwireError STORE_FAILED while nothing can be recorded */
+  readonly checkWritable: () => void;
 }
 
 export class Cni {
@@ -93,6 +95,7 @@ export class Cni {
     const live = this.parts.networks.get(network);
     refuseRuntime(live, { id: '', config: '' });
     this.parts.checkHeld(network);
+    this.parts.checkWritable();
     live.uplink?.mtuFor(live.spec);
     live.pool.checkRoom();
     return { ready: true };

@@ -164,6 +164,16 @@ function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAdd
   return mtu === 'auto' ? fitting : mtu;
 }
 
+/** Why nothing can be recorded at present. */
+function writeTrouble(store: EmbeddedStore): string | undefined {
+  try {
+    store.checkWritable();
+    return undefined;
+  } catch (error) {
+    return asPodwireError(error).message;
+  }
+}
+
 /**
  * Subnets that are asked for and that attached pods are not in: found out before the old ones are given up.
  * @throws PodwireError STATE_MISMATCH
@@ -227,7 +237,7 @@ function superviseWorker(dataplane: Dataplane, log: Logger, undo: Undo): Worker 
 }
 
 interface Parts {
-  readonly store: Store;
+  readonly store: EmbeddedStore;
   readonly cluster: Cluster;
   readonly networks: Networks;
   readonly overlays: Overlays | typeof NO_OVERLAYS;
@@ -244,7 +254,7 @@ interface Parts {
 
 function assemble(
   mtu: number,
-  store: Store,
+  store: EmbeddedStore,
   { cluster, store: clusterStore }: JoinedCluster,
   self: { readonly name: string; readonly uid: string },
   dataplane: Dataplane,
@@ -321,7 +331,8 @@ function assemble(
     checkHeld,
   });
   const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
-  const cni = new Cni({ pods, networks, attacher, lock, checkHeld });
+  const checkWritable = () => store.checkWritable();
+  const cni = new Cni({ pods, networks, attacher, lock, checkHeld, checkWritable });
   const reconciler = new Reconciler({
     records: podRecords,
     networks,
@@ -436,7 +447,7 @@ function apiDaemon(
     stats: () => statsView(dataplane.counters, everyPort()),
     drops: () => dropsView(dataplane.counters, everyPort()),
     isHealthy: () => !state.failed(),
-    degraded: () => cluster.degraded,
+    degraded: () => cluster.degraded ?? writeTrouble(store),
     watch: (after, send) => watchResources(store, pods, watchedNode(isOwn), after, send),
     clusterStore: isOwn ? store : undefined,
   };

@@ -1,8 +1,13 @@
 /** Finds the route of a request, and turns what it throws into answers. No I/O. */
 import { asPodwireError, invalid, PodwireError } from '../errors.js';
-import type { Logger } from '../logger.js';
+import { type Logger, RepeatedLog } from '../logger.js';
 import { type ApiRequest, type Reply, type Route, unknownPath } from './routes.js';
 import type { ErrorAnswer } from './types.js';
+
+/** Status of what the daemon or the host has failed at. */
+const FAULT = 500;
+
+const repeated = new WeakMap<Logger, RepeatedLog>();
 
 export interface Match {
   readonly route: Route;
@@ -50,6 +55,13 @@ export function parseBody(route: Route, text: string): unknown {
   }
 }
 
+/** A runtime asks again and again: once a minute is enough to say so. */
+function repeatedOf(log: Logger): RepeatedLog {
+  const found = repeated.get(log) ?? new RepeatedLog(log);
+  repeated.set(log, found);
+  return found;
+}
+
 export async function answer(route: Route, request: ApiRequest, log: Logger): Promise<Reply> {
   try {
     checkQuery(route, request.query);
@@ -59,11 +71,12 @@ export async function answer(route: Route, request: ApiRequest, log: Logger): Pr
   }
 }
 
-/** Faults of podwire's own are logged with their stack; the rest is the caller's to know. */
+/** Faults of podwire's own are logged with their stack, those of the host by their code; the rest is the caller's to know. */
 export function errorReply(error: unknown, log: Logger): Reply {
   const { code, message, field, status } = asPodwireError(error);
   if (code === 'INTERNAL')
     log.error({ stack: error instanceof Error ? error.stack : message }, 'request failed');
+  else if (status === FAULT) repeatedOf(log).warn(code, { code, error: message }, 'request failed');
   const body: ErrorAnswer = { error: { code, message, ...(field !== undefined && { field }) } };
   // "Kinds that are not there yet" are paths that do not exist.
   const isPath = code === 'UNSUPPORTED' && field === 'path';

@@ -31,6 +31,8 @@ const FORMAT = 1;
 /** MDB_MAGIC, in host byte order, behind the first page's header of 24 bytes (LMDB 1.0, struct MDB_meta). */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
+/** As much as a change of a few records takes. */
+const PROBE = '-'.repeat(16 * 1024);
 /** Past every key of a prefix: keys are printable. */
 const LAST = '\u{10ffff}';
 
@@ -49,6 +51,7 @@ export class EmbeddedStore implements Store {
   private readonly listeners = new Set<Listener>();
   private readonly leases: EmbeddedLeases;
   private delivery: NodeJS.Immediate | undefined;
+  private failing = false;
 
   private constructor(
     private readonly root: RootDatabase,
@@ -142,6 +145,14 @@ export class EmbeddedStore implements Store {
     };
   }
 
+  /**
+   * Tries again to write where the last write failed, as on a full disk: else whoever waits for the store before he
+   * writes would wait for ever. @throws PodwireError STORE_FAILED
+   */
+  checkWritable(): void {
+    if (this.failing) this.write(() => this.meta.putSync('probe', PROBE));
+  }
+
   /** Nothing to tell: see `health`. */
   onHealth(): void {}
 
@@ -209,10 +220,12 @@ export class EmbeddedStore implements Store {
   private write<T>(action: () => T): T {
     try {
       const result = this.root.transactionSync(action);
+      this.failing = false;
       this.deliverSoon();
       return result;
     } catch (error) {
       if (error instanceof PodwireError) throw error;
+      this.failing = true;
       throw failed('cannot write', error);
     }
   }

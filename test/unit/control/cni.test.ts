@@ -29,6 +29,7 @@ function world(): { cni: Cni; done: string[]; attaching: (() => void)[] } {
     attacher: { gatewaysOf: unused, isPortless: unused, isUp: unused, prefixedIps: unused },
     lock: new KeyedLock(),
     checkHeld: unused,
+    checkWritable: unused,
   });
   return { cni, done, attaching };
 }
