@@ -27,6 +27,8 @@ export type NamedPort = Pick<PlannedPort, 'id' | 'name'>;
 
 /** The switch itself, where a port is named. */
 const SWITCH = 'switch';
+/** All ports that were there before, since their drops stay in the total. */
+const GONE = 'gone';
 
 type Learned = Awaited<ReturnType<Dataplane['learned']>>;
 
@@ -161,16 +163,22 @@ export function statsView(counters: CounterReader, ports: readonly NamedPort[]):
 }
 
 export function dropsView(counters: CounterReader, ports: readonly NamedPort[]): DropsAnswer {
-  const drops = ports.flatMap(({ id, name }) =>
-    DROP_REASONS.map((reason, index) => ({
-      reason: reason as DropsAnswer['drops'][number]['reason'],
-      meaning: DROP_MEANINGS[index],
-      port: name,
-      count: counters.portDrops(id, index),
-    })).filter(({ count }) => count > 0),
-  );
+  const isThere = new Set(ports.map(({ id }) => id));
+  const drops = [
+    ...ports.flatMap(({ id, name }) => dropsOf(name, (reason) => counters.portDrops(id, reason))),
+    ...dropsOf(GONE, (reason) => counters.goneDrops(reason, isThere)),
+  ];
   drops.sort((a, b) => b.count - a.count || (`${a.port} ${a.reason}` < `${b.port} ${b.reason}` ? -1 : 1));
   return { total: counters.total('dropped'), drops };
+}
+
+function dropsOf(port: string, countOf: (reason: number) => number): DropsAnswer['drops'] {
+  return DROP_REASONS.map((reason, index) => ({
+    reason: reason as DropsAnswer['drops'][number]['reason'],
+    meaning: DROP_MEANINGS[index],
+    port,
+    count: countOf(index),
+  })).filter(({ count }) => count > 0);
 }
 
 function byName(ports: readonly NamedPort[]): NamedPort[] {

@@ -54,12 +54,16 @@ const CONSUMED = 4;
 const SENT = 5;
 const DROPPED = 6;
 const CYCLE_BASE = TOTALS.length;
-const PORTS_BASE = CYCLE_BASE + CYCLES.length;
+/** Drops, by reason, of ports whose number has been given to another since. */
+const GONE_BASE = CYCLE_BASE + CYCLES.length;
+const PORTS_BASE = GONE_BASE + DROP_REASONS.length;
 
 /** What can be read of counters, whoever writes them. */
 export interface CounterReader {
   port(port: number, counter: PortCounter): number;
   portDrops(port: number, reason: number): number;
+  /** Of all ports but these, which are those that are gone: every drop is in here or in theirs. */
+  goneDrops(reason: number, isThere: ReadonlySet<number>): number;
   total(total: Total): number;
   cycleCounter(counter: CycleCounter): number;
 }
@@ -135,9 +139,12 @@ export class Counters implements CounterReader {
     this.values[CYCLE_BASE + 5] += count;
   }
 
-  /** Forgets a port's counters, when its number is given to another. */
+  /** Forgets a port's counters, when its number is given to another; its drops stay, without its name. */
   clearPort(port: number): void {
     const at = PORTS_BASE + port * PORT_STRIDE;
+    for (let reason = 0; reason < DROP_REASONS.length; reason++) {
+      this.values[GONE_BASE + reason] += this.values[at + DROPS + reason];
+    }
     this.values.fill(0, at, at + PORT_STRIDE);
   }
 
@@ -147,6 +154,12 @@ export class Counters implements CounterReader {
 
   portDrops(port: number, reason: number): number {
     return this.values[PORTS_BASE + port * PORT_STRIDE + DROPS + reason];
+  }
+
+  goneDrops(reason: number, isThere: ReadonlySet<number>): number {
+    let sum = this.values[GONE_BASE + reason];
+    for (let port = 0; port < MAX_PORTS; port++) if (!isThere.has(port)) sum += this.portDrops(port, reason);
+    return sum;
   }
 
   total(total: Total): number {
@@ -171,6 +184,10 @@ export class SummedCounters implements CounterReader {
 
   portDrops(port: number, reason: number): number {
     return this.sum((reader) => reader.portDrops(port, reason));
+  }
+
+  goneDrops(reason: number, isThere: ReadonlySet<number>): number {
+    return this.sum((reader) => reader.goneDrops(reason, isThere));
   }
 
   total(total: Total): number {

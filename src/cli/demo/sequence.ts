@@ -11,7 +11,7 @@ import { within } from './time.js';
 import type { View } from './view.js';
 
 /** For all checks together; the way back comes on top, within bounds of its own. */
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 30_000;
 /**
  * More for each further node: all of them start, every pod talks to every other, and a dead one has to be noticed.
  * Two nodes take 10 s on two idle cores.

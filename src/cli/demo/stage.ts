@@ -58,6 +58,7 @@ export interface StageOptions {
 }
 
 export class Stage {
+  readonly containerName = 'box';
   readonly prefix = `${DEMO_PREFIX}${process.pid}`;
   readonly directory = mkdtempSync(join(tmpdir(), `${DEMO_PREFIX}${process.pid}-`));
   readonly nodes: readonly DemoNode[];
@@ -96,11 +97,17 @@ export class Stage {
     return this.nodes.map((node) => node.switch);
   }
 
+  /** A namespace that no pod of the stage is in: a check attaches it as a runtime would. */
+  get container(): string {
+    return `${this.prefix}-${this.containerName}`;
+  }
+
   get namespaces(): string[] {
     return [
       ...this.nodes.map(({ netns }) => netns),
       ...(this.cluster?.namespaces ?? []),
       ...this.podNames.map((name) => `${this.prefix}-${name}`),
+      this.container,
     ];
   }
 

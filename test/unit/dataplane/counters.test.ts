@@ -66,6 +66,19 @@ describe('Counters', () => {
     expect(counters.total('dropped')).toBe(3);
   });
 
+  it('keeps drops of ports that are gone, before and after their number is another’s', () => {
+    const counters = new Counters();
+    counters.dropped(1, 3);
+    counters.dropped(2, 3);
+    counters.dropped(2, 4);
+    expect(counters.goneDrops(3, new Set([1, 2]))).toBe(0);
+    expect(counters.goneDrops(3, new Set([1]))).toBe(1);
+    counters.clearPort(2);
+    counters.dropped(2, 3);
+    expect([3, 4].map((reason) => counters.goneDrops(reason, new Set([1, 2])))).toEqual([1, 1]);
+    expect(new SummedCounters([counters, counters]).goneDrops(4, new Set([1]))).toBe(2);
+  });
+
   it('is read by whoever has its buffer', () => {
     const counters = new Counters();
     const reader = new Counters(counters.shared);

@@ -1,6 +1,7 @@
 /** Every check of the demo, in its order: of one node, or of several. */
 import type { Check } from '../check.js';
 import { CLUSTER_SETUP_CHECKS } from './cluster-setup.js';
+import { CONTAINER_CHECKS } from './containers.js';
 import { DETACH_CHECKS } from './detach.js';
 import { CONSERVATION_CHECKS, FORGERY_CHECKS } from './drops.js';
 import { ICMP_ERROR_CHECKS } from './icmp-errors.js';
@@ -25,6 +26,7 @@ export function allChecks({ nodes, keep }: { readonly nodes: number; readonly ke
     ...(nodes > 1 ? [] : LOCAL_PING_CHECKS),
     ...ICMP_ERROR_CHECKS,
     ...(nodes > 1 ? TUNNEL_CHECKS : TRANSFER_CHECKS),
+    ...CONTAINER_CHECKS,
     ...FORGERY_CHECKS,
     ...(nodes > 1 ? [...TUNNEL_FORGERY_CHECKS, ...TUNNEL_MTU_CHECKS] : []),
     ...CONSERVATION_CHECKS,
