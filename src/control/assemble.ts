@@ -1,0 +1,161 @@
+/**
+ * The parts of a daemon, made and joined with one another. Nothing runs yet: daemon.ts starts them in order. Some parts need
+ * one another, so they get functions that are called later.
+ */
+import type { Dataplane } from '../dataplane/worker/handle.js';
+import type { Impairment, Network } from './api/types.js';
+import { Attacher } from './attacher.js';
+import type { Cluster } from './cluster/cluster.js';
+import type { JoinedCluster } from './cluster/join.js';
+import { Cni } from './cni.js';
+import { hostAddresses } from './host/addresses.js';
+import { NODE_IFNAME } from './host/node-interface.js';
+import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
+import { Impairments } from './impairments.js';
+import { KeyedLock } from './keyed-lock.js';
+import type { Logger } from './logger.js';
+import { DEFAULT_NETWORK } from './model/network.js';
+import { Networks } from './networks.js';
+import { NodePort } from './node-port.js';
+import { NO_OVERLAYS, Overlays } from './overlays.js';
+import { Pods } from './pods.js';
+import { Ports } from './ports.js';
+import { Publisher } from './publisher.js';
+import { Reconciler } from './reconcile.js';
+import {
+  IMPAIRMENTS,
+  NETWORKS,
+  PODS,
+  type PodRecord,
+  podKeyOfPort,
+  Records,
+  readPodRecord,
+} from './records.js';
+import type { EmbeddedStore } from './store/embedded.js';
+import { Uplink } from './uplinks.js';
+
+export interface Parts {
+  readonly store: EmbeddedStore;
+  readonly cluster: Cluster;
+  readonly networks: Networks;
+  readonly overlays: Overlays | typeof NO_OVERLAYS;
+  readonly podRecords: Records<PodRecord>;
+  readonly pods: Pods;
+  readonly cni: Cni;
+  readonly impairments: Impairments;
+  readonly ports: Ports;
+  readonly nodePort: NodePort;
+  readonly publisher: Publisher;
+  readonly reconciler: Reconciler;
+  readonly lock: KeyedLock;
+}
+
+export function assemble(
+  mtu: number,
+  store: EmbeddedStore,
+  { cluster, store: clusterStore }: JoinedCluster,
+  self: { readonly name: string; readonly uid: string },
+  dataplane: Dataplane,
+  log: Logger,
+): Parts {
+  const lock = new KeyedLock();
+  const ports = new Ports(dataplane);
+  const podRecords = new Records<PodRecord>(store, PODS, readPodRecord);
+  const nonBlocking = dataplane.io === 'poll';
+  const gsoMaxSize = (size: number): number =>
+    cluster.underlay === undefined ? MOST_GSO : tunnelGsoSize(size);
+  const overlays =
+    cluster.underlay === undefined
+      ? NO_OVERLAYS
+      : new Overlays({
+          store: clusterStore,
+          self,
+          routedVni: cluster.vni,
+          networks: () => networks,
+          nodes: () => cluster.nodes.list().map(({ metadata }) => metadata.name),
+          changed: () => cluster.pathChanged(),
+          log,
+        });
+  const networks: Networks = new Networks({
+    records: new Records<Network>(store, NETWORKS),
+    plan: cluster,
+    lock,
+    log,
+    hostAddresses,
+    overlays,
+    uplinkFor: ({ mode, parent, vlan }) =>
+      mode === 'raw' && parent !== undefined ? new Uplink({ ports, nonBlocking }, parent, vlan) : undefined,
+    changed: async () => {
+      await publish();
+      await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
+    },
+  });
+  const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
+  const publisher = new Publisher(dataplane, (generation) => ({
+    generation,
+    networks: networks
+      .planned()
+      .map((network) =>
+        network.vni === undefined ? network : { ...network, members: overlays.membersOf(network.name) },
+      ),
+    node: nodePort.planned,
+    pods: ports.planned(),
+    impairments: impairments.planned(),
+    ...(cluster.planned && { cluster: cluster.planned }),
+  }));
+  const publish = () => publisher.publish();
+  const impairments: Impairments = new Impairments({
+    records: new Records<Impairment>(store, IMPAIRMENTS),
+    lock,
+    log,
+    isUp: (pod) => ports.planned().some(({ name }) => podKeyOfPort(name) === pod),
+    publish,
+  });
+  const checkHeld = (network: string): void => {
+    if (network === DEFAULT_NETWORK) cluster.checkHeld();
+  };
+  const nodeIps = (): readonly string[] =>
+    cluster.underlay === undefined ? nodePort.ips : [cluster.underlay];
+  const attacher = new Attacher({
+    nodeIps,
+    networks,
+    ports,
+    publish,
+    log,
+    mtu,
+    gsoMaxSize,
+    nonBlocking,
+    overlays,
+    checkHeld,
+  });
+  const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
+  const checkWritable = () => store.checkWritable();
+  const cni = new Cni({ pods, networks, attacher, lock, checkHeld, checkWritable });
+  const reconciler = new Reconciler({
+    records: podRecords,
+    networks,
+    attacher,
+    pods,
+    ports,
+    nodePort,
+    lock,
+    overlays,
+    publish,
+    log,
+  });
+  return {
+    store,
+    cluster,
+    networks,
+    overlays,
+    podRecords,
+    pods,
+    cni,
+    impairments,
+    ports,
+    nodePort,
+    publisher,
+    reconciler,
+    lock,
+  };
+}
