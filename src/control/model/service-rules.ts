@@ -107,6 +107,11 @@ function checkExternal(spec: ServiceSpec): void {
   if (spec.healthCheckNodePort !== undefined && spec.externalTrafficPolicy !== 'Local') {
     throw invalid('spec.healthCheckNodePort', 'belongs to externalTrafficPolicy Local');
   }
+  const same = spec.ports?.findIndex(
+    ({ protocol, nodePort = 0 }) => protocol === 'TCP' && nodePort === spec.healthCheckNodePort,
+  );
+  if (same === undefined || same < 0) return;
+  throw invalid('spec.healthCheckNodePort', `is spec.ports[${same}].nodePort too`);
 }
 
 /** Families and addresses in the same order, and as many as the policy allows. */

@@ -13,7 +13,8 @@
  *
  * Memory: a byte a slot up to 256 backends, else two. 509 bytes for five backends: 25 MB for 50,000 such services. 250,000
  * endpoints need 64 MB at worst in services of up to 256 endpoints, 128 MB in any.
- * Cost: a build probes about size * ln(size) slots: 20 us for 509, some 20 ms for the largest. A lookup is one remainder and one load.
+ * Cost: a build probes about size * ln(size) slots: some 50 us for 509, 10 to 25 ms for the largest. A lookup is one
+ * remainder and one load.
  */
 import { mix32 } from './hash.js';
 import { requireInteger, TABLE_ERROR, TableError } from './table-error.js';

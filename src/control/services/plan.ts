@@ -1,0 +1,176 @@
+/**
+ * The plan: from services, slices and pods to what the data plane is to have, kept as they change. Each change marks the
+ * services that it concerns; `changes` computes those again and tells what is different. So one endpoint costs one service,
+ * however many there are: a pod finds its services by an index over the first label of each selector.
+ *
+ * A service's endpoints are its slices; where it has a selector and Kubernetes' controller writes none of them, those
+ * computed from pods as well. Memory: what is planned stays here, some 200 bytes a backend.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Here } from './endpoints.js';
+import { isControlled, SERVICE_LABEL, selects, slicesFromPods } from './from-pods.js';
+import { LabelIndex, type Labels } from './label-index.js';
+import { type PlannedPort, type PlannedService, planService } from './planned.js';
+import { type EndpointSlice, keyOf, type Service, type ServicePod } from './types.js';
+
+export interface PlanChanges {
+  /** New, or different from before. */
+  readonly changed: readonly PlannedService[];
+  /** Numbers of those that are gone; none of them is among `changed`. */
+  readonly removed: readonly number[];
+}
+
+export class ServicePlan {
+  private readonly services = new Map<string, Service>();
+  private readonly slices = new Map<string, EndpointSlice>();
+  /** By service: keys of its slices. */
+  private readonly slicesOf = new Map<string, Set<string>>();
+  private readonly pods = new Map<string, ServicePod>();
+  private readonly podsByLabel = new LabelIndex();
+  private readonly servicesByLabel = new LabelIndex();
+  private readonly zones = new Map<string, string>();
+  private readonly dirty = new Set<string>();
+  /** By service, then by name. */
+  private readonly planned = new Map<string, Map<string, PlannedService>>();
+  private readonly freeIds: number[] = [];
+  private nextId = 0;
+
+  constructor(private here: Here) {}
+
+  /** All there is, in no order. */
+  *all(): Iterable<PlannedService> {
+    for (const ports of this.planned.values()) yield* ports.values();
+  }
+
+  /** With families and addresses, as allocated. */
+  setService(service: Service): void {
+    const key = keyOf(service);
+    this.removeService(key);
+    this.services.set(key, service);
+    this.servicesByLabel.add(namespaceOf(key), firstLabel(service), key);
+  }
+
+  removeService(key: string): void {
+    const service = this.services.get(key);
+    if (service) this.servicesByLabel.remove(namespaceOf(key), firstLabel(service), key);
+    this.services.delete(key);
+    this.dirty.add(key);
+  }
+
+  setSlice(slice: EndpointSlice): void {
+    const key = keyOf(slice);
+    this.removeSlice(key);
+    const service = serviceOf(slice);
+    if (service === undefined) return;
+    this.slices.set(key, slice);
+    const known = this.slicesOf.get(service);
+    if (known) known.add(key);
+    else this.slicesOf.set(service, new Set([key]));
+    this.dirty.add(service);
+  }
+
+  removeSlice(key: string): void {
+    const slice = this.slices.get(key);
+    const service = slice && serviceOf(slice);
+    if (service === undefined) return;
+    this.slices.delete(key);
+    this.slicesOf.get(service)?.delete(key);
+    if (this.slicesOf.get(service)?.size === 0) this.slicesOf.delete(service);
+    this.dirty.add(service);
+  }
+
+  setPod(pod: ServicePod): void {
+    const key = `${pod.namespace}/${pod.name}`;
+    this.removePod(key);
+    this.pods.set(key, pod);
+    this.podsByLabel.add(pod.namespace, pod.labels, key);
+    this.markServicesOf(pod);
+  }
+
+  removePod(key: string): void {
+    const pod = this.pods.get(key);
+    if (!pod) return;
+    this.markServicesOf(pod);
+    this.podsByLabel.remove(pod.namespace, pod.labels, key);
+    this.pods.delete(key);
+  }
+
+  /** @param zone of a node; undefined: it has none. */
+  setZone(node: string, zone: string | undefined): void {
+    if (this.zones.get(node) === zone) return;
+    if (zone === undefined) this.zones.delete(node);
+    else this.zones.set(node, zone);
+    for (const [key, { spec }] of this.services) if (spec.trafficDistribution) this.dirty.add(key);
+  }
+
+  setHere(here: Here): void {
+    if (isDeepStrictEqual(here, this.here)) return;
+    this.here = here;
+    for (const key of this.services.keys()) this.dirty.add(key);
+  }
+
+  /** What is different since the last call. */
+  changes(): PlanChanges {
+    const changed: PlannedService[] = [];
+    const removed: number[] = [];
+    for (const key of this.dirty) this.replan(key, changed, removed);
+    this.dirty.clear();
+    // Only now: a number in both lists would be two services at once.
+    this.freeIds.push(...removed);
+    return { changed, removed };
+  }
+
+  private replan(key: string, changed: PlannedService[], removed: number[]): void {
+    const before = this.planned.get(key) ?? new Map<string, PlannedService>();
+    const after = new Map<string, PlannedService>();
+    for (const port of this.portsOf(key)) {
+      const old = before.get(port.name);
+      before.delete(port.name);
+      const planned = { id: old?.id ?? this.takeId(), ...port };
+      const isSame = old !== undefined && isDeepStrictEqual(old, planned);
+      after.set(port.name, isSame ? old : planned);
+      if (!isSame) changed.push(planned);
+    }
+    for (const { id } of before.values()) removed.push(id);
+    if (after.size > 0) this.planned.set(key, after);
+    else this.planned.delete(key);
+  }
+
+  private portsOf(key: string): PlannedPort[] {
+    const service = this.services.get(key);
+    return service ? planService(service, this.slicesFor(key, service), this.here) : [];
+  }
+
+  private slicesFor(key: string, service: Service): EndpointSlice[] {
+    const applied = [...(this.slicesOf.get(key) ?? [])].flatMap((slice) => this.slices.get(slice) ?? []);
+    if (applied.some(isControlled)) return applied;
+    const { selector = {} } = service.spec;
+    const candidates = this.podsByLabel.withAll(namespaceOf(key), selector);
+    const pods = [...candidates].flatMap((pod) => this.pods.get(pod) ?? []);
+    return [...applied, ...slicesFromPods(service, pods, this.zones)];
+  }
+
+  private markServicesOf(pod: ServicePod): void {
+    for (const key of this.servicesByLabel.withAny(pod.namespace, pod.labels)) {
+      const service = this.services.get(key);
+      if (service && selects(service, pod)) this.dirty.add(key);
+    }
+  }
+
+  private takeId(): number {
+    return this.freeIds.pop() ?? this.nextId++;
+  }
+}
+
+function namespaceOf(key: string): string {
+  return key.split('/')[0];
+}
+
+function firstLabel({ spec: { selector = {} } }: Service): Labels {
+  return Object.fromEntries(Object.entries(selector).slice(0, 1));
+}
+
+function serviceOf({ metadata: { namespace = 'default', labels } }: EndpointSlice): string | undefined {
+  const name = labels?.[SERVICE_LABEL];
+  return name === undefined ? undefined : `${namespace}/${name}`;
+}
