@@ -26,8 +26,13 @@ import type {
 
 /** Changes kept for watchers that come late. */
 const DEFAULT_HISTORY = 10_000;
-/** Of the file's layout. */
-const FORMAT = 1;
+/**
+ * Of what the file holds. A daemon of an earlier one must not have it: it would give the addresses of pods that it does
+ * not know to others. 2: a pod has several interfaces (readPodRecord).
+ */
+const FORMAT = 2;
+/** What is read, and from then on of FORMAT. */
+const FIRST_FORMAT = 1;
 /** MDB_MAGIC, in host byte order, behind the first page's header of 24 bytes (LMDB 1.0, struct MDB_meta). */
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 24;
@@ -163,11 +168,14 @@ export class EmbeddedStore implements Store {
   }
 
   private checkFormat(path: string): void {
-    const format = this.meta.get('format');
-    if (format === undefined) this.meta.putSync('format', FORMAT);
-    else if (format !== FORMAT) {
-      throw new PodwireError('STORE_FAILED', `${path} is of format ${format}; this podwire reads ${FORMAT}`);
+    const format = Number(this.meta.get('format') ?? FORMAT);
+    if (format < FIRST_FORMAT || format > FORMAT) {
+      throw new PodwireError(
+        'STORE_FAILED',
+        `${path} is of format ${format}; this podwire reads ${FIRST_FORMAT} to ${FORMAT}: start the version that wrote it, or a later one`,
+      );
     }
+    if (this.meta.get('format') !== FORMAT) this.meta.putSync('format', FORMAT);
   }
 
   private identify(): void {

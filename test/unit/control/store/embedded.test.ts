@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EmbeddedStore } from '../../../../src/control/store/embedded.js';
 import type { Store } from '../../../../src/control/store/store.js';
@@ -84,6 +85,23 @@ it('ends leases by its own time, whatever is done to the clock on the wall', asy
     await settle();
     await store.close();
   }
+});
+
+it('reads a file of an earlier format, which then is of this one, and refuses one of a later', async () => {
+  const path = join(directory, 'formats.mdb');
+  const setFormat = async (format: number): Promise<void> => {
+    const root = open({ path, noSubdir: true, encoding: 'json' });
+    await root.openDB({ name: 'meta' }).put('format', format);
+    await root.close();
+  };
+  await EmbeddedStore.open(path).close();
+  await setFormat(1);
+  await EmbeddedStore.open(path).close();
+  const root = open({ path, noSubdir: true, encoding: 'json' });
+  expect(root.openDB({ name: 'meta' }).get('format')).toBe(2);
+  await root.close();
+  await setFormat(3);
+  expect(() => EmbeddedStore.open(path)).toThrow(/of format 3; this podwire reads 1 to 2/);
 });
 
 it('says what is wrong with a file that is no store', async () => {
