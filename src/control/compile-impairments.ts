@@ -5,7 +5,7 @@
  */
 import type { ImpairmentSpec, RateSpec } from '../dataplane/snapshot.js';
 import { hostPrefix } from './cidr.js';
-import type { PlannedPort } from './compile.js';
+import type { PlannedPort } from './plan.js';
 import { podKeyOfPort } from './records.js';
 
 export type PlannedEnd =

@@ -5,7 +5,7 @@
  * switch's gateway addresses and the node's addresses; so pods of two networks do not reach one another. The
  * node's table, number 0, has every routed network: the node reaches all pods.
  *
- * Other nodes: the tunnel is a port in a domain of its own, which carries routed packets; its gateways are those of
+ * Other nodes (compile-cluster.ts): the tunnel is a port in a domain of its own, which carries routed packets; its gateways are those of
  * the default network, its MAC address this node's VTEP's, and its route table leads to the default network and
  * the node only. A peer's subnets are routes of the default network and of the node for as long as the peer is
  * live; the peer itself stays known, so that it is probed.
@@ -16,118 +16,26 @@
 import type {
   DomainSpec,
   ImpairmentSpec,
-  NeighbourSpec,
-  PeerSpec,
   PortSpec,
   RateSpec,
   RouteSpec,
   Snapshot,
 } from '../dataplane/snapshot.js';
-import type { Limits, NetworkMode, Rate } from './api/types.js';
-import { holds, hostPrefix } from './cidr.js';
-import { impairmentsByPort, type PlannedImpairment } from './compile-impairments.js';
+import type { Limits, Rate } from './api/types.js';
+import { hostPrefix } from './cidr.js';
+import { membersOnPeers, peerSpec, tunnelDomain, tunnelPort } from './compile-cluster.js';
+import { impairmentsByPort } from './compile-impairments.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
-
-export const NODE_ROUTE_TABLE = 0;
-
-/** Networks' bridge domains and route tables are numbered below these. */
-export const TUNNEL_DOMAIN = 4095;
-export const TUNNEL_ROUTE_TABLE = 4095;
-
-export const TUNNEL_NAME = 'tunnel';
-
-export interface PlannedDomain {
-  readonly id: number;
-  readonly cidrs: readonly string[];
-  /** Empty where nothing is routed. */
-  readonly gateways: readonly string[];
-}
-
-/** A pod of another node in an overlay network. */
-export interface PlannedMember {
-  readonly address: string;
-  readonly mac: string;
-  /** Name of the node. */
-  readonly node: string;
-}
-
-/** The interface of the host that a network's pods are on. */
-export interface PlannedUplink {
-  /** Number of its port. */
-  readonly port: number;
-  /** `eth0`, for people. */
-  readonly name: string;
-  /** MAC address of the interface, which is the host's. */
-  readonly mac: string;
-  readonly mtu: number;
-}
-
-export interface PlannedNetwork {
-  readonly name: string;
-  readonly mode: NetworkMode;
-  readonly sourceGuard: boolean;
-  readonly routeTable: number;
-  readonly domains: readonly PlannedDomain[];
-  /** Of an overlay, which has one domain. */
-  readonly vni?: number;
-  /** Pods of an overlay on other nodes. */
-  readonly members?: readonly PlannedMember[];
-  /** Of a raw network, which has one domain without gateways; undefined while its interface is not there. */
-  readonly uplink?: PlannedUplink;
-}
-
-export interface PlannedPort {
-  readonly id: number;
-  /** `default/web` */
-  readonly name: string;
-  readonly network: string;
-  /** Index into the network's domains. */
-  readonly domain: number;
-  readonly mac: string;
-  readonly ips: readonly string[];
-  readonly mtu: number;
-  /** Seen from the pod. */
-  readonly limits?: Limits | undefined;
-}
-
-/** The node's own port: a member of its network's first domain. */
-export interface PlannedNode extends PlannedPort {
-  /** More addresses of the node that pods may reach: the underlay address. */
-  readonly otherAddresses: readonly string[];
-}
-
-/** This node's end of the tunnel. */
-export interface PlannedTunnel {
-  /** Number of its port. */
-  readonly port: number;
-  /** MAC address of the VTEP. */
-  readonly mac: string;
-  readonly vni: number;
-  /** Largest packet that fits through it, whatever the peer. */
-  readonly mtu: number;
-}
-
-export interface PlannedPeer extends PeerSpec {
-  /** Its probe is answered: its prefixes are routed to it. */
-  readonly live: boolean;
-}
-
-export interface PlannedCluster {
-  readonly tunnel: PlannedTunnel;
-  readonly peers: readonly PlannedPeer[];
-}
-
-export interface Plan {
-  readonly generation: number;
-  readonly networks: readonly PlannedNetwork[];
-  /** undefined while its interface is being made. */
-  readonly node: PlannedNode | undefined;
-  readonly pods: readonly PlannedPort[];
-  readonly impairments?: readonly PlannedImpairment[];
-  /** Without it there is no other node. */
-  readonly cluster?: PlannedCluster;
-}
+import {
+  NODE_ROUTE_TABLE,
+  type Plan,
+  type PlannedNetwork,
+  type PlannedNode,
+  type PlannedPort,
+  TUNNEL_DOMAIN,
+  TUNNEL_ROUTE_TABLE,
+} from './plan.js';
 
 export function compile(plan: Plan): Snapshot {
   const networks = new Map(plan.networks.map((network) => [network.name, network]));
@@ -194,26 +102,6 @@ function domainSpecs(network: PlannedNetwork, plan: Plan): DomainSpec[] {
     ...(network.uplink && index === 0 && { uplink: network.uplink.port }),
     ...(plan.cluster && network.vni !== undefined && { vni: network.vni, peers: [...peers] }),
   }));
-}
-
-/**
- * An overlay's pods on peers that are live. A peer is not believed that says it has an address or a MAC which is the
- * switch's or one of our own pods'.
- */
-function membersOnPeers(
-  { name, vni, members = [], domains: [domain] }: PlannedNetwork,
-  { cluster, pods }: Plan,
-): (NeighbourSpec & { readonly peer: number })[] {
-  if (!cluster || vni === undefined || !domain) return [];
-  const peers = new Map(cluster.peers.filter(({ live }) => live).map((peer) => [peer.name, peer.id]));
-  const own = pods.filter(({ network }) => network === name).flatMap(({ mac, ips }) => [mac, ...ips]);
-  const ours = new Set([macOf(domain.gateways), ...domain.gateways, ...own]);
-  return members.flatMap(({ address, mac, node }) => {
-    const peer = peers.get(node);
-    if (peer === undefined || ours.has(mac) || ours.has(address)) return [];
-    if (!domain.cidrs.some((cidr) => holds(cidr, address))) return [];
-    return [{ domain: domain.id, address, mac, peer }];
-  });
 }
 
 function portSpec(port: PlannedPort, network: PlannedNetwork, plan: Plan): PortSpec | undefined {
@@ -293,33 +181,4 @@ function uplinkPorts({ uplink, domains: [domain], routeTable }: PlannedNetwork):
   const { port: id, name, mac, mtu } = uplink;
   const attachment = { kind: 'domain', domain: domain.id } as const;
   return [{ id, name, mac, addresses: [], attachment, routeTable, mtu, guard: false }];
-}
-
-function tunnelPort({ port, mac, mtu }: PlannedTunnel): PortSpec {
-  return {
-    id: port,
-    name: TUNNEL_NAME,
-    mac,
-    addresses: [],
-    attachment: { kind: 'tunnel', domain: TUNNEL_DOMAIN },
-    routeTable: TUNNEL_ROUTE_TABLE,
-    mtu,
-    guard: false,
-  };
-}
-
-function tunnelDomain({ mac, vni }: PlannedTunnel, home: PlannedNetwork): DomainSpec {
-  return {
-    id: TUNNEL_DOMAIN,
-    name: TUNNEL_NAME,
-    gatewayMac: mac,
-    gateways: home.domains.flatMap(({ gateways }) => gateways),
-    learning: false,
-    vni,
-  };
-}
-
-/** What comes from a peer is for the default network or the node, and never goes back into the tunnel. */
-function peerSpec({ live, ...peer }: PlannedPeer, home: PlannedNetwork): PeerSpec {
-  return live ? { ...peer, routedIn: [home.routeTable, NODE_ROUTE_TABLE] } : peer;
 }

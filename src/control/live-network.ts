@@ -3,13 +3,13 @@
  * are numbered anew when the daemon starts; nobody outside sees the numbers.
  */
 import type { NetworkSpec } from './api/types.js';
-import { type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './compile.js';
 import { PodwireError } from './errors.js';
 import { AddressPool } from './ipam.js';
 import { type DomainLayout, layoutOf } from './layout.js';
 import { MacOwners } from './mac-owners.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
+import { type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './plan.js';
 import type { Uplink } from './uplinks.js';
 
 /** Bridge domains are numbered below this, and so are route tables; table 0 is the node's. */

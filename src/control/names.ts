@@ -4,7 +4,7 @@
  * of one name in different namespaces, or some that share an alias. A pod is in no network by names of another one.
  */
 import type { NameEntry } from './api/types.js';
-import type { PlannedMember } from './compile.js';
+import type { PlannedMember } from './plan.js';
 import { type AttachmentRecord, type PodRecord, podKeyOfPort } from './records.js';
 
 /** A pod with addresses in a network. */

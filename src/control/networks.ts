@@ -4,7 +4,6 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Network, NetworkSpec } from './api/types.js';
-import type { PlannedNetwork } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import type { HostAddress } from './host/addresses.js';
 import type { KeyedLock } from './keyed-lock.js';
@@ -15,6 +14,7 @@ import { DEFAULT_NETWORK } from './model/network.js';
 import { refuseInUse, refuseRoutersOfPods, whyNotEvolve } from './network-changes.js';
 import { type AddressPlan, refuseOverlap, refuseSharedParent } from './network-overlap.js';
 import { NetworkUplinks } from './network-uplinks.js';
+import type { PlannedNetwork } from './plan.js';
 import { checkVersion, type Records, stampMeta } from './records.js';
 import type { Uplink } from './uplinks.js';
 

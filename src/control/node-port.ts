@@ -3,7 +3,6 @@
  */
 
 import { familyOf } from './cidr.js';
-import type { PlannedNode } from './compile.js';
 import { NODE_IFNAME, type NodeRoute, openNodeInterface, setNodeRoutes } from './host/node-interface.js';
 import { setPersistent } from './host/tap.js';
 import { nodeAddresses } from './layout.js';
@@ -12,6 +11,7 @@ import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import type { AddressPlan } from './network-overlap.js';
 import type { Networks } from './networks.js';
+import type { PlannedNode } from './plan.js';
 import type { LivePort, Ports } from './ports.js';
 
 export interface NodePortSettings {

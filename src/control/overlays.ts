@@ -12,11 +12,11 @@ import type { Network } from './api/types.js';
 import type { OverlayMember } from './cluster/overlay-member.js';
 import { OverlayMembers } from './cluster/overlay-members.js';
 import { type KnownNetwork, OverlayNetworks } from './cluster/overlay-networks.js';
-import type { PlannedMember } from './compile.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import type { LiveNetwork } from './live-network.js';
 import { type Logger, RepeatedLog } from './logger.js';
 import type { Networks, OverlayKeeper } from './networks.js';
+import type { PlannedMember } from './plan.js';
 import type { AttachmentRecord } from './records.js';
 import { ABSENT, type Store } from './store/store.js';
 

@@ -5,7 +5,6 @@
  */
 import { closeFile } from '../linux/libc.js';
 import { openNamespace } from '../linux/netns.js';
-import type { PlannedPort } from './compile.js';
 import { asPodwireError } from './errors.js';
 import {
   createGuestTap,
@@ -16,6 +15,7 @@ import {
 } from './host/guest-tap.js';
 import { isGone } from './host/namespaces.js';
 import { createTap, deleteLeftTap, restoreTap, setPersistent } from './host/tap.js';
+import type { PlannedPort } from './plan.js';
 import type { LivePort, Ports } from './ports.js';
 import type { AttachmentRecord } from './records.js';
 import type { Undo } from './undo.js';

@@ -3,11 +3,11 @@
  * plane has closed the port that had it.
  */
 import { MAX_PORTS } from '../dataplane/constants.js';
-import type { PlannedPort } from './compile.js';
 import { PodwireError } from './errors.js';
 import { closeRaw, type RawLink } from './host/raw.js';
 import { closeTap, offloadBits, type Tap } from './host/tap.js';
 import { NumberPool } from './numbers.js';
+import type { PlannedPort } from './plan.js';
 
 /** The data plane's part in it; src/dataplane/worker/handle.ts. */
 export interface PortTarget {

@@ -7,7 +7,8 @@
 import type { Snapshot } from '../dataplane/snapshot.js';
 import { EMPTY_SNAPSHOT } from '../dataplane/snapshot.js';
 import { TableCompiler, type TablesData } from '../dataplane/tables.js';
-import { compile, type Plan } from './compile.js';
+import { compile } from './compile.js';
+import type { Plan } from './plan.js';
 
 export interface SwapTarget {
   swap(tables: TablesData): Promise<void>;

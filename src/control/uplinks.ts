@@ -9,10 +9,10 @@
 import { networkInterfaces } from 'node:os';
 import type { NetworkSpec } from './api/types.js';
 import { canonicalIp, holds } from './cidr.js';
-import type { PlannedUplink } from './compile.js';
 import { asPodwireError, invalid, PodwireError } from './errors.js';
 import { isRawGone, openRaw, type RawLink } from './host/raw.js';
 import type { AddressPool } from './ipam.js';
+import type { PlannedUplink } from './plan.js';
 import type { Ports } from './ports.js';
 
 export interface UplinkParts {

@@ -21,7 +21,7 @@ import {
   type PlannedPort,
   TUNNEL_NAME,
   TUNNEL_ROUTE_TABLE,
-} from './compile.js';
+} from './plan.js';
 
 export type NamedPort = Pick<PlannedPort, 'id' | 'name'>;
 

@@ -2,11 +2,12 @@
  * Puts the node's part in the cluster together with what it needs of the host: the cluster store, the path MTU to
  * peers, the tunnel.
  */
-import type { PlannedTunnel } from '../compile.js';
+
 import { type HostAddress, underlayMtu } from '../host/addresses.js';
 import type { Logger } from '../logger.js';
 import { vtepMacOf } from '../mac.js';
 import type { DaemonOptions } from '../options.js';
+import type { PlannedTunnel } from '../plan.js';
 import type { Ports } from '../ports.js';
 import { type NodeRecord, rememberSubnets } from '../records.js';
 import type { Store } from '../store/store.js';

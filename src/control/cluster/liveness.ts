@@ -3,8 +3,8 @@
  * line when one comes or goes.
  */
 import type { NodeState } from '../api/types.js';
-import type { PlannedPeer } from '../compile.js';
 import type { Logger } from '../logger.js';
+import type { PlannedPeer } from '../plan.js';
 
 /** The data plane's part in it; src/dataplane/worker/handle.ts. */
 export interface PeerProbes {

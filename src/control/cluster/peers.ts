@@ -7,8 +7,8 @@
  * it, so a node cannot draw another's traffic to itself by claiming its subnet.
  */
 import { familyOf, firstHost, hostPrefix } from '../cidr.js';
-import type { PlannedPeer } from '../compile.js';
 import { VXLAN_PORT } from '../model/node.js';
+import type { PlannedPeer } from '../plan.js';
 import type { PeerIds } from './peer-ids.js';
 import type { PublishedNode } from './records.js';
 

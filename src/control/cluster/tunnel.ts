@@ -3,7 +3,7 @@
  * opened once; which peers there are is the snapshot's business.
  */
 import { closeTunnelSockets, openTunnelSockets, type TunnelSockets } from '../../linux/udp-socket.js';
-import { type PlannedTunnel, TUNNEL_NAME } from '../compile.js';
+import { type PlannedTunnel, TUNNEL_NAME } from '../plan.js';
 import type { Ports } from '../ports.js';
 
 /** The data plane's part in it; src/dataplane/worker/handle.ts. */

@@ -1,7 +1,8 @@
 /** Limits and impairments in the snapshot: at which port, in which direction, and each packet once. */
 import { describe, expect, it } from 'vitest';
-import { compile, type Plan, type PlannedNetwork, type PlannedPort } from '../../../src/control/compile.js';
+import { compile } from '../../../src/control/compile.js';
 import type { PlannedEnd, PlannedImpairment } from '../../../src/control/compile-impairments.js';
+import type { Plan, PlannedNetwork, PlannedPort } from '../../../src/control/plan.js';
 import { compileTables } from '../../../src/dataplane/tables.js';
 
 function network(name: string, id: number, ...cidrs: string[]): PlannedNetwork {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compile, type Plan, type PlannedMember, type PlannedNetwork } from '../../../src/control/compile.js';
+import { compile } from '../../../src/control/compile.js';
 import { macOf } from '../../../src/control/mac.js';
+import type { Plan, PlannedMember, PlannedNetwork } from '../../../src/control/plan.js';
 import { PEER_EGRESS } from '../../../src/dataplane/constants.js';
 import { compileTables, Tables } from '../../../src/dataplane/tables.js';
 import { parseIpv4, parseMac } from '../../../src/wire/address.js';

@@ -1,6 +1,7 @@
 /** A network on an interface of the host, as a snapshot and as tables. */
 import { describe, expect, it } from 'vitest';
-import { compile, type Plan, type PlannedNetwork, type PlannedPort } from '../../../src/control/compile.js';
+import { compile } from '../../../src/control/compile.js';
+import type { Plan, PlannedNetwork, PlannedPort } from '../../../src/control/plan.js';
 import { NO_UPLINK } from '../../../src/dataplane/tables/domain-table.js';
 import { GUARD } from '../../../src/dataplane/tables/port-table.js';
 import { compileTables, Tables } from '../../../src/dataplane/tables.js';

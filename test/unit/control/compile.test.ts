@@ -1,13 +1,13 @@
 /** What is attached, as a snapshot; and that the snapshot is one that compiles into tables. */
 import { describe, expect, it } from 'vitest';
-import {
-  compile,
-  type Plan,
-  type PlannedNetwork,
-  type PlannedNode,
-  type PlannedPeer,
-  type PlannedPort,
-} from '../../../src/control/compile.js';
+import { compile } from '../../../src/control/compile.js';
+import type {
+  Plan,
+  PlannedNetwork,
+  PlannedNode,
+  PlannedPeer,
+  PlannedPort,
+} from '../../../src/control/plan.js';
 import { routesOf } from '../../../src/dataplane/snapshot.js';
 import { compileTables } from '../../../src/dataplane/tables.js';
 import { processorCost } from '../../support/processor-cost.js';

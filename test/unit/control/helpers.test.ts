@@ -1,9 +1,9 @@
 /** The small parts that the control plane is put together from. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../src/control/compile.js';
 import { KeyedLock } from '../../../src/control/keyed-lock.js';
 import { NumberPool } from '../../../src/control/numbers.js';
+import type { Plan } from '../../../src/control/plan.js';
 import { Publisher } from '../../../src/control/publisher.js';
 import { Undo } from '../../../src/control/undo.js';
 import type { TablesData } from '../../../src/dataplane/tables.js';

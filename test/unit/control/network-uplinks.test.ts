@@ -1,8 +1,8 @@
 import pino from 'pino';
 import { expect, it } from 'vitest';
-import type { PlannedUplink } from '../../../src/control/compile.js';
 import { PodwireError } from '../../../src/control/errors.js';
 import { NetworkUplinks, type UplinkedNetwork } from '../../../src/control/network-uplinks.js';
+import type { PlannedUplink } from '../../../src/control/plan.js';
 
 /** An interface that goes and comes when it is told to. */
 class Link {

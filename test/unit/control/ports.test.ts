@@ -1,6 +1,6 @@
 import { fstatSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { PlannedPort } from '../../../src/control/compile.js';
+import type { PlannedPort } from '../../../src/control/plan.js';
 import { Ports } from '../../../src/control/ports.js';
 import type { Tap } from '../../../src/linux/tun.js';
 

@@ -1,0 +1,104 @@
+/** The plan: what is attached and known at a moment, as `compile` makes a snapshot of it. Plain data. */
+import type { PeerSpec } from '../dataplane/snapshot.js';
+import type { Limits, NetworkMode } from './api/types.js';
+import type { PlannedImpairment } from './compile-impairments.js';
+
+export const NODE_ROUTE_TABLE = 0;
+
+/** Networks' bridge domains and route tables are numbered below these. */
+export const TUNNEL_DOMAIN = 4095;
+export const TUNNEL_ROUTE_TABLE = 4095;
+
+export const TUNNEL_NAME = 'tunnel';
+
+export interface PlannedDomain {
+  readonly id: number;
+  readonly cidrs: readonly string[];
+  /** Empty where nothing is routed. */
+  readonly gateways: readonly string[];
+}
+
+/** A pod of another node in an overlay network. */
+export interface PlannedMember {
+  readonly address: string;
+  readonly mac: string;
+  /** Name of the node. */
+  readonly node: string;
+}
+
+/** The interface of the host that a network's pods are on. */
+export interface PlannedUplink {
+  /** Number of its port. */
+  readonly port: number;
+  /** `eth0`, for people. */
+  readonly name: string;
+  /** MAC address of the interface, which is the host's. */
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+export interface PlannedNetwork {
+  readonly name: string;
+  readonly mode: NetworkMode;
+  readonly sourceGuard: boolean;
+  readonly routeTable: number;
+  readonly domains: readonly PlannedDomain[];
+  /** Of an overlay, which has one domain. */
+  readonly vni?: number;
+  /** Pods of an overlay on other nodes. */
+  readonly members?: readonly PlannedMember[];
+  /** Of a raw network, which has one domain without gateways; undefined while its interface is not there. */
+  readonly uplink?: PlannedUplink;
+}
+
+export interface PlannedPort {
+  readonly id: number;
+  /** `default/web` */
+  readonly name: string;
+  readonly network: string;
+  /** Index into the network's domains. */
+  readonly domain: number;
+  readonly mac: string;
+  readonly ips: readonly string[];
+  readonly mtu: number;
+  /** Seen from the pod. */
+  readonly limits?: Limits | undefined;
+}
+
+/** The node's own port: a member of its network's first domain. */
+export interface PlannedNode extends PlannedPort {
+  /** More addresses of the node that pods may reach: the underlay address. */
+  readonly otherAddresses: readonly string[];
+}
+
+/** This node's end of the tunnel. */
+export interface PlannedTunnel {
+  /** Number of its port. */
+  readonly port: number;
+  /** MAC address of the VTEP. */
+  readonly mac: string;
+  readonly vni: number;
+  /** Largest packet that fits through it, whatever the peer. */
+  readonly mtu: number;
+}
+
+export interface PlannedPeer extends PeerSpec {
+  /** Its probe is answered: its prefixes are routed to it. */
+  readonly live: boolean;
+}
+
+export interface PlannedCluster {
+  readonly tunnel: PlannedTunnel;
+  readonly peers: readonly PlannedPeer[];
+}
+
+export interface Plan {
+  readonly generation: number;
+  readonly networks: readonly PlannedNetwork[];
+  /** undefined while its interface is being made. */
+  readonly node: PlannedNode | undefined;
+  readonly pods: readonly PlannedPort[];
+  readonly impairments?: readonly PlannedImpairment[];
+  /** Without it there is no other node. */
+  readonly cluster?: PlannedCluster;
+}
