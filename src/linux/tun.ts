@@ -107,9 +107,18 @@ export function removeTap(name: string, options: { multiQueue?: boolean } = {}):
   }
 }
 
-/** What the kernel's dev_valid_name() accepts, less '%', which TUNSETIFF takes for a template. */
+/** Names of directories beside those of interfaces in /proc/sys/net/ipv4/conf. */
+const RESERVED: readonly string[] = ['all', 'default'];
+
+/** What the kernel accepts as a name, less '%', which TUNSETIFF takes for a template. */
 function checkName(name: string): void {
   const bytes = Buffer.byteLength(name);
+  if (RESERVED.includes(name)) {
+    throw new LinuxError(
+      'INTERFACE_NAME_INVALID',
+      `'${name}' cannot name an interface: the kernel means all of them`,
+    );
+  }
   if (bytes > 0 && bytes < abi.IFNAMSIZ && name !== '.' && name !== '..' && !/[\s/:%\0]/.test(name)) return;
   throw new LinuxError(
     'INTERFACE_NAME_INVALID',

@@ -84,12 +84,21 @@ describe.skipIf(!isRoot)('TAP', () => {
     closeTap(tap);
   });
 
-  it.each(['', '.', '..', 'a/b', 'a b', 'eth0:1', 'tap%d', 'sixteen-bytes-16', 'ünïcödé-näme'])(
-    'refuses the name %j',
-    (name) => {
-      expect(() => openTap({ name, mode: 'create' })).toThrow(code('INTERFACE_NAME_INVALID'));
-    },
-  );
+  it.each([
+    '',
+    '.',
+    '..',
+    'a/b',
+    'a b',
+    'eth0:1',
+    'tap%d',
+    'all',
+    'default',
+    'sixteen-bytes-16',
+    'ünïcödé-näme',
+  ])('refuses the name %j', (name) => {
+    expect(() => openTap({ name, mode: 'create' })).toThrow(code('INTERFACE_NAME_INVALID'));
+  });
 
   it('gets its offloads from the kernel, as ethtool shows them', ({ skip }) => {
     if (!hasEthtool()) skip('needs ethtool');
