@@ -14,15 +14,23 @@ import type {
 } from './api/types.js';
 import type { Attacher } from './attacher.js';
 import type { AttachWish, RecordKeeper } from './attachments.js';
-import { invalid, PodwireError } from './errors.js';
+import { PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
-import { parseAttach } from './model/attach.js';
 import { attachmentWish, usesHostNetwork } from './model/pod.js';
 import type { PutResult } from './networks.js';
-import { chosenBy, freeIfname, portName, refuseOther } from './pod-interfaces.js';
+import { chosenBy, refuseOther } from './pod-interfaces.js';
 import { hostPodStatus, podStatus } from './pod-status.js';
+import {
+  completeWish,
+  hostPodAttached,
+  missing,
+  newPod,
+  notAttached,
+  refuseHostPod,
+  withLabels,
+} from './pod-wishes.js';
 import {
   type AttachmentRecord,
   type ContainerReference,
@@ -90,7 +98,7 @@ export class Pods {
       const pod = withLabels(record?.pod ?? newPod(namespace, name), request.labels);
       refuseHostPod(key, pod);
       const asked = made.length > 0 ? request : { ...request, ...missing(request, attachmentWish(pod)) };
-      const wish = this.complete(key, asked, made, container);
+      const wish = completeWish(this.parts.attacher, key, asked, made, container);
       const attachment = await this.connect(key, { pod, applied: record?.applied ?? false }, wish);
       return this.answer(namespace, name, attachment);
     });
@@ -129,7 +137,8 @@ export class Pods {
         if (usesHostNetwork(given)) throw hostPodAttached(key);
       }
       const mayAttach = attachments.length === 0 && wish.netns !== undefined;
-      if (mayAttach) await this.connect(key, record, this.complete(key, wish, attachments));
+      if (mayAttach)
+        await this.connect(key, record, completeWish(this.parts.attacher, key, wish, attachments));
       else if (isDeepStrictEqual(record, existing)) return 'unchanged';
       else if (first && !isDeepStrictEqual(limits, existing && attachmentWish(existing.pod).limits))
         await this.relimit(key, record, first, limits);
@@ -219,37 +228,6 @@ export class Pods {
     const record = this.parts.records.get(key);
     if (record) return record;
     throw new PodwireError('NOT_FOUND', `there is no pod ${key}; 'podwire pods' lists them`);
-  }
-
-  /** What the request leaves open, as the pod has it already or as it is usual. */
-  private complete(
-    key: string,
-    request: Partial<AttachRequest>,
-    made: readonly AttachmentRecord[],
-    container?: ContainerReference,
-  ): AttachWish {
-    this.refuseMix(key, request, made);
-    if (this.parts.attacher.isPortless(request.network) && !container) refuseInterface(request);
-    const netns = request.netns ?? made[0]?.netns ?? this.parts.attacher.usualNetns(request);
-    if (netns === undefined) throw invalid('netns', 'is missing');
-    const ifname = request.ifname ?? freeIfname(made);
-    const wish = { ...parseAttach({ ...request, netns, ifname }), netns, ifname };
-    return { ...wish, port: portName(key, ifname, made), ...(container && { container }) };
-  }
-
-  /** A pod is alone in a network of mode host or none. @throws PodwireError ALREADY_ATTACHED */
-  private refuseMix(
-    key: string,
-    { network }: Partial<AttachRequest>,
-    made: readonly AttachmentRecord[],
-  ): void {
-    const { attacher } = this.parts;
-    const [first] = made;
-    if (!first || !(attacher.isPortless(network) || attacher.isPortless(first.network))) return;
-    throw new PodwireError(
-      'ALREADY_ATTACHED',
-      `pod ${key} is in network ${first.network} of mode ${attacher.modeOf(first.network)}, and a pod is alone in one of mode host or none: detach it first`,
-    );
   }
 
   private async connect(
@@ -356,54 +334,4 @@ export class Pods {
       ...(tap !== undefined && { tap }),
     };
   }
-}
-
-function newPod(namespace: string, name: string): Pod {
-  return { apiVersion: 'v1', kind: 'Pod', metadata: stampMeta({ name, namespace }, undefined) };
-}
-
-/** @throws PodwireError UNSUPPORTED */
-function refuseHostPod(key: string, pod: Pod): void {
-  if (!usesHostNetwork(pod)) return;
-  throw new PodwireError(
-    'UNSUPPORTED',
-    `pod ${key} has spec.hostNetwork: it uses the node's own interfaces, and there is nothing to attach`,
-  );
-}
-
-function hostPodAttached(key: string): PodwireError {
-  return new PodwireError(
-    'ALREADY_ATTACHED',
-    `spec.hostNetwork: pod ${key} is attached; detach it first`,
-    'spec.hostNetwork',
-  );
-}
-
-/** What only an interface can have. @throws PodwireError INVALID */
-function refuseInterface(request: Partial<AttachRequest>): void {
-  const field = (['ifname', 'mac', 'tap'] as const).find((name) => request[name] !== undefined);
-  if (field !== undefined) throw invalid(field, `network ${request.network} gives its pods no interface`);
-}
-
-function withLabels(pod: Pod, labels: Record<string, string> = {}): Pod {
-  if (Object.keys(labels).length === 0) return pod;
-  return { ...pod, metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, ...labels } } };
-}
-
-/** What the request leaves open and the pod's annotations say. */
-function missing(request: AttachRequest, wish: Partial<AttachRequest>): Partial<AttachRequest> {
-  return Object.fromEntries(Object.entries(wish).filter(([field]) => !(field in request)));
-}
-
-function notAttached(
-  key: string,
-  { ifname, network }: DetachRequest,
-  attachments: readonly AttachmentRecord[],
-): PodwireError {
-  if (attachments.length === 0) return new PodwireError('NOT_FOUND', `pod ${key} is not attached`);
-  const asked = [ifname && `interface ${ifname}`, network && `network ${network}`]
-    .filter(Boolean)
-    .join(' in ');
-  const has = attachments.map((made) => `${made.ifname} in ${made.network}`).join(', ');
-  return new PodwireError('NOT_FOUND', `pod ${key} has no ${asked}; it has ${has}`);
 }
