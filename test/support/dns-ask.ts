@@ -59,7 +59,7 @@ export function asked(
 ): Promise<Heard> {
   const query = queryOf(message);
   return new Promise((resolve) => {
-    resolver.resolve(query, { address: client, mayWait: true }, (reply, age) => {
+    resolver.resolve(query, { address: client, mayWait: true, limit: limit(query) }, (reply, age) => {
       resolve(heard(finish(reply, query, age, limit(query))));
     });
   });

@@ -76,12 +76,13 @@ export class Answerer {
     send: (answer: Buffer | undefined) => void,
   ): void {
     this.counters.questions++;
-    const asker = { address, mayWait: this.clients.mayWait(client) };
+    const most = limit(query);
+    const asker = { address, mayWait: this.clients.mayWait(client), limit: most };
     client.waiting++;
     const respond = (reply: Reply, age: number) => {
       client.waiting--;
       if (reply.rcode === RCODE.SERVFAIL) this.counters.servfail++;
-      send(finish(reply, query, age, limit(query)));
+      send(finish(reply, query, age, most));
     };
     try {
       this.resolver.resolve(query, asker, respond);

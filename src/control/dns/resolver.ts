@@ -20,6 +20,8 @@ export interface Asker {
   readonly address: string;
   /** False where it has too many questions waiting: what has to be asked elsewhere fails at once. */
   readonly mayWait: boolean;
+  /** Bytes that the answer may have. */
+  readonly limit: number;
 }
 
 /** @param age seconds since the reply was made. */
@@ -45,7 +47,13 @@ export class Resolver {
       return;
     }
     const turn = this.turn++ & 0x7fff_ffff;
-    const known = answer(this.view, { labels: query.labels, type: query.type, client: asker.address, turn });
+    const known = answer(this.view, {
+      labels: query.labels,
+      type: query.type,
+      client: asker.address,
+      turn,
+      most: mostRecords(asker),
+    });
     if (query.type === TYPE.ANY && known?.rcode !== RCODE.NXDOMAIN) respond(minimal(query), 0);
     else if (known?.alias !== undefined) this.follow(query, asker, known, respond);
     else if (known) respond(build(query, known), 0);
@@ -88,7 +96,13 @@ export class Resolver {
       known =
         step > MOST_ALIASES
           ? FAILED
-          : answer(this.view, { labels, type: query.type, client: asker.address, turn: this.turn });
+          : answer(this.view, {
+              labels,
+              type: query.type,
+              client: asker.address,
+              turn: this.turn,
+              most: mostRecords(asker),
+            });
       answers.push(...(known?.answers ?? []));
     }
     if (known) respond(build(query, { ...known, answers }), 0);
@@ -97,6 +111,13 @@ export class Resolver {
         respond(behind(query, answers, { reply, age }), 0),
       );
   }
+}
+
+/** The smallest record is an A record whose owner is a pointer. One more than fits, so that it shows that there is more. */
+const SMALLEST_RECORD = 16;
+
+function mostRecords({ limit }: Asker): number {
+  return Math.ceil(limit / SMALLEST_RECORD) + 1;
 }
 
 const FAILED: ZoneAnswer = { rcode: RCODE.SERVFAIL, answers: [], authority: [], additional: [] };

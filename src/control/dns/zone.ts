@@ -35,6 +35,8 @@ export interface ZoneQuestion {
   readonly client: string;
   /** Where in a list of addresses to begin, so that askers that take the first spread. */
   readonly turn: number;
+  /** More records than that have no room in the answer, so they are not made: an answer over UDP costs no more for it. */
+  readonly most: number;
 }
 
 /** What is known of a name. Nothing at all: it exists, since others end in it. */
@@ -176,14 +178,12 @@ function distinct(targets: readonly Target[]): Target[] {
 /** @param zone owner of the SOA record. */
 function compose(view: DnsView, question: ZoneQuestion, zone: string, found: Found | undefined): ZoneAnswer {
   if (found?.cname !== undefined) return externalName(question, found.cname);
-  const answers = found ? turned(recordsOf(view, question, found), question.turn) : [];
+  const answers = found ? recordsOf(view, question, found) : [];
   return {
     rcode: found ? RCODE.NOERROR : RCODE.NXDOMAIN,
     answers,
     authority: answers.length === 0 ? [soa(view, zone)] : [],
-    additional: (found?.targets ?? []).flatMap(({ name, ips }) =>
-      answers.length === 0 ? [] : addresses(name, ips),
-    ),
+    additional: answers.length === 0 ? [] : addressesOf(found?.targets ?? [], question.most),
   };
 }
 
@@ -196,14 +196,16 @@ function externalName({ labels, type }: ZoneQuestion, target: string): ZoneAnswe
   return { ...empty, rcode: RCODE.NOERROR, answers, ...(type !== TYPE.CNAME && { alias }) };
 }
 
-function recordsOf(view: DnsView, { labels, type }: ZoneQuestion, found: Found): ZoneRecord[] {
+function recordsOf(view: DnsView, { labels, type, turn, most }: ZoneQuestion, found: Found): ZoneRecord[] {
   const owner = labels.join('.');
   switch (type) {
     case TYPE.A:
     case TYPE.AAAA:
-      return addresses(owner, found.ips ?? []).filter((record) => record.type === type);
+      return addresses(owner, turned(ofFamily(found.ips ?? [], type), turn).slice(0, most));
     case TYPE.SRV:
-      return (found.targets ?? []).map((target) => srv(owner, target));
+      return turned(found.targets ?? [], turn)
+        .slice(0, most)
+        .map((target) => srv(owner, target));
     case TYPE.PTR:
       return (found.pointers ?? []).map((name) => makeRecord(owner, 'PTR', name));
     case TYPE.TXT:
@@ -215,6 +217,14 @@ function recordsOf(view: DnsView, { labels, type }: ZoneQuestion, found: Found):
     default:
       return [];
   }
+}
+
+function ofFamily(ips: readonly string[], type: number): string[] {
+  return [...new Set(ips)].filter((ip) => ip.includes(':') === (type === TYPE.AAAA));
+}
+
+function addressesOf(targets: readonly Target[], most: number): ZoneRecord[] {
+  return targets.slice(0, most).flatMap(({ name, ips }) => addresses(name, ips));
 }
 
 function addresses(owner: string, ips: readonly string[]): ZoneRecord[] {

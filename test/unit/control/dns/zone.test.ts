@@ -144,6 +144,11 @@ describe('the records', () => {
     records.setNetwork('front', []);
     expect(records.names('10.80.0.2', 'cache')).toBeUndefined();
     expect(records.names('10.81.0.2', 'db')).toEqual(['10.81.0.3', '10.81.0.4']);
+    records.setNetwork('back', [{ network: 'back', name: 'db', pod: 'default/db1', ips: ['10.81.0.3'] }]);
+    // default/web was disconnected from it, and is in `front` again.
+    records.setNetwork('front', [{ network: 'front', name: 'web', pod: 'default/web', ips: ['10.80.0.2'] }]);
+    expect(records.names('10.80.0.2', 'db')).toBeUndefined();
+    expect(records.names('10.81.0.3', 'db')).toEqual(['10.81.0.3']);
     records.deleteNamespace('default');
     expect(records.pointers('', '10.96.0.99')).toEqual([]);
     expect(records.service('default', 'pets')).toBeUndefined();
