@@ -12,9 +12,10 @@
  * often than every 24 days, or a forgotten one would look young again.
  *
  * Bounds: entries 1..capacity, ports 0..ports-1. Memory: 24 bytes an entry, 8 for each possible count, 20 a port.
- * Every operation is O(1): ports are listed by how many entries they have, and counts change by one.
+ * Every operation is O(1).
  */
 import { Lists } from './lists.js';
+import { Ranking } from './ranking.js';
 
 /** Entries seen in the same 2^10 ms keep their places in the recency lists. */
 const RECENCY_SHIFT = 10;
@@ -25,12 +26,9 @@ const ALL = 0;
 export class FairAgeing {
   private readonly portOf: Int32Array;
   private readonly seenAt: Int32Array;
-  private readonly counts: Int32Array;
   private readonly byAge: Lists;
   private readonly byPort: Lists;
-  /** Nodes are ports plus one; the list a port is on is its number of entries. */
-  private readonly byCount: Lists;
-  private most = 0;
+  private readonly ranking: Ranking;
   private total = 0;
 
   constructor(
@@ -40,10 +38,9 @@ export class FairAgeing {
   ) {
     this.portOf = new Int32Array(capacity + 1);
     this.seenAt = new Int32Array(capacity + 1);
-    this.counts = new Int32Array(ports);
     this.byAge = new Lists(capacity, 1);
     this.byPort = new Lists(capacity, ports);
-    this.byCount = new Lists(ports, capacity + 1);
+    this.ranking = new Ranking(ports, capacity);
   }
 
   get size(): number {
@@ -56,7 +53,7 @@ export class FairAgeing {
 
   /** How many entries the port has. */
   count(port: number): number {
-    return this.counts[port];
+    return this.ranking.count(port);
   }
 
   /** Milliseconds since the entry was seen; negative if `now` is before that. */
@@ -87,8 +84,7 @@ export class FairAgeing {
   victim(now: number): number {
     const oldest = this.oldest();
     if (oldest === 0 || this.expired(oldest, now)) return oldest;
-    const port = this.byCount.oldest(this.most) - 1;
-    return this.byPort.oldest(port);
+    return this.byPort.oldest(this.ranking.first());
   }
 
   insert(entry: number, port: number, now: number): void {
@@ -96,7 +92,7 @@ export class FairAgeing {
     this.seenAt[entry] = now | 0;
     this.byAge.push(ALL, entry);
     this.byPort.push(port, entry);
-    this.recount(port, 1);
+    this.ranking.change(port, 1);
     this.total += 1;
   }
 
@@ -104,7 +100,7 @@ export class FairAgeing {
     const port = this.portOf[entry];
     this.byAge.unlink(ALL, entry);
     this.byPort.unlink(port, entry);
-    this.recount(port, -1);
+    this.ranking.change(port, -1);
     this.total -= 1;
   }
 
@@ -123,15 +119,5 @@ export class FairAgeing {
   move(entry: number, port: number, now: number): void {
     this.remove(entry);
     this.insert(entry, port, now);
-  }
-
-  private recount(port: number, change: number): void {
-    const before = this.counts[port];
-    const after = before + change;
-    this.counts[port] = after;
-    if (before !== 0) this.byCount.unlink(before, port + 1);
-    if (after !== 0) this.byCount.push(after, port + 1);
-    if (after > this.most) this.most = after;
-    else if (before === this.most && this.byCount.oldest(before) === 0) this.most = after;
   }
 }

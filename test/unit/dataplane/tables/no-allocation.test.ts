@@ -2,8 +2,6 @@
  * Nothing is allocated by an operation on a table: a million of each leave the heap as it was, and no garbage
  * collection runs meanwhile. One number boxed on the heap for each would be 16 MB.
  */
-import { PerformanceObserver } from 'node:perf_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Fdb } from '../../../../src/dataplane/tables/fdb.js';
 import { Fib4 } from '../../../../src/dataplane/tables/fib4.js';
@@ -12,49 +10,14 @@ import { DestinationBuckets, TokenBuckets } from '../../../../src/dataplane/tabl
 import { LearnedNeighbours } from '../../../../src/dataplane/tables/neighbours.js';
 import { StaticFdb } from '../../../../src/dataplane/tables/static-fdb.js';
 import { StaticNeighbours } from '../../../../src/dataplane/tables/static-neighbours.js';
+import { measure, SLACK } from '../../../support/allocation.js';
 import { random } from './random.js';
-
-const COUNT = 1_000_000;
-/** What the measurement itself may leave. */
-const SLACK = 256 * 1024;
 
 /** Words as packets have them: half of them above 2^31 - 1, where a boxed number would show. */
 const WORDS = (() => {
   const next = random(11);
   return Uint32Array.from({ length: 4096 }, () => next(2 ** 32));
 })();
-
-interface Run {
-  bytes: number;
-  collections: number;
-  /** Sum of the results, so that no operation can be optimized away. */
-  sum: number;
-}
-
-async function measure(operation: (i: number) => number): Promise<Run> {
-  const repeat = (count: number): number => {
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum = (sum + operation(i)) | 0;
-    return sum;
-  };
-  // Until V8 has compiled it: unoptimized code boxes numbers.
-  for (let i = 0; i < 20; i++) {
-    repeat(20_000);
-    await wait(1);
-  }
-  let collections = 0;
-  const observer = new PerformanceObserver((list) => {
-    collections += list.getEntries().length;
-  });
-  await wait(5);
-  observer.observe({ entryTypes: ['gc'] });
-  const before = process.memoryUsage().heapUsed;
-  const sum = repeat(COUNT);
-  const bytes = process.memoryUsage().heapUsed - before;
-  await wait(5);
-  observer.disconnect();
-  return { bytes, collections, sum };
-}
 
 const hosts = Array.from({ length: 4096 }, (_, i) => i);
 const fib4 = Fib4.build(
