@@ -1,5 +1,6 @@
 /**
- * The states that Linux's conntrack shows (`conntrack -E`) for these exchanges, packet by packet: o is the client's, r the server's.
+ * Exchanges packet by packet, and the states that follow by the comments on Linux's own table (nf_conntrack_proto_tcp.c). They
+ * were not played to a kernel. o is the client's packet, r the server's.
  */
 import { describe, expect, it } from 'vitest';
 import { FLOW, TIMEOUTS } from '../../../../src/dataplane/flows/flow-states.js';
