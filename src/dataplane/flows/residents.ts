@@ -145,7 +145,7 @@ export class Residents {
     let chosen = 0;
     let longest = 0;
     let entry = this.lists.oldest(list);
-    for (let looked = 0; looked < SAMPLE && entry !== 0; looked++) {
+    for (let left = Math.min(SAMPLE, this.rankings[KEPT].count(port)); left > 0; left--) {
       const idle = this.facts.idle(entry, now);
       const newer = this.lists.newer(entry);
       if (chosen === 0 || idle > longest) {
