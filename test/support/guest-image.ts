@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 
 const BUSYBOX = '/bin/busybox';
 
-/** In the order in which they need one another. */
+/** Which of them needs which differs between kernels of one series: init asks for all twice. */
 const MODULES = [
   'virtio/virtio',
   'virtio/virtio_ring',
@@ -32,7 +32,7 @@ const INIT = `#!/bin/busybox sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-for module in ${MODULES.map((name) => basename(name)).join(' ')}; do insmod /modules/$module.ko; done
+for module in ${[...MODULES, ...MODULES].map((name) => basename(name)).join(' ')}; do insmod /modules/$module.ko 2>/dev/null; done
 ip link set lo up
 ip link set eth0 mtu $mtu up
 ip address add $ip4 dev eth0

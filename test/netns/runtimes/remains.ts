@@ -8,7 +8,7 @@ import type { CniFolders } from './cni-folders.js';
 import { cniResults, processesWith } from './leftovers.js';
 
 /** How many containers of each runtime are made and removed; each costs half a second of a processor. */
-export const CYCLES = WORKERS > 1 ? 12 : Number(process.env.PODWIRE_RUNTIME_CYCLES || 25);
+export const CYCLES = WORKERS > 1 ? 12 : Number(process.env.PODWIRE_RUNTIME_CYCLES || 10);
 /** As many at a time. */
 const BATCH = 4;
 
