@@ -40,7 +40,12 @@ export const SOCKADDR_LL_BYTES = 20;
 export const SLL_IFINDEX_AT = 4;
 
 /** ioctl requests with a struct ifreq. */
-export const InterfaceIoctl = { SIOCGIFFLAGS: 0x8913, SIOCGIFMTU: 0x8921, SIOCGIFHWADDR: 0x8927 } as const;
+export const InterfaceIoctl = {
+  SIOCGIFNAME: 0x8910,
+  SIOCGIFFLAGS: 0x8913,
+  SIOCGIFMTU: 0x8921,
+  SIOCGIFHWADDR: 0x8927,
+} as const;
 
 /** ifr_flags. */
 export const IFF_UP = 0x1;

@@ -104,6 +104,20 @@ export function boundInterface(fd: number): number {
   return address.readInt32LE(abi.SLL_IFINDEX_AT);
 }
 
+export type LinkState = 'up' | 'down' | 'gone';
+
+/** Of the interface that the socket is bound to. The kernel takes "up" from one that it deletes before it says so. */
+export function linkState(fd: number): LinkState {
+  const index = boundInterface(fd);
+  if (index < 0) return 'gone';
+  const request = Buffer.alloc(IFREQ_BYTES);
+  request.writeInt32LE(index, IFREQ_FLAGS_AT);
+  // Gone since then, or about to be: the next look tells.
+  if (libc().ioctl(fd, InterfaceIoctl.SIOCGIFNAME, request) < 0) return 'down';
+  if (libc().ioctl(fd, InterfaceIoctl.SIOCGIFFLAGS, request) < 0) return 'down';
+  return (request.readUInt16LE(IFREQ_FLAGS_AT) & abi.IFF_UP) !== 0 ? 'up' : 'down';
+}
+
 function describe(fd: number, ifname: string): Pick<PacketSocketInfo, 'mtu' | 'address' | 'isUp'> {
   const hardware = ask(fd, InterfaceIoctl.SIOCGIFHWADDR, ifname, 'SIOCGIFHWADDR');
   const kind = hardware.readUInt16LE(IFREQ_FLAGS_AT);

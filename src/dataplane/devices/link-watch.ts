@@ -3,8 +3,9 @@
  *
  * The kernel says only that it went down (one read ends with ENETDOWN), and of one that is deleted while it is down
  * nothing at all: the socket is then bound to no interface, and its reads wait for ever. So whoever was told of "down" is
- * looked at again, soon and then once a second, until something is received or the interface is gone. An interface that
- * is up costs nothing, one that stays down a system call a second.
+ * looked at again, soon and then once a second, until the interface is up or gone. That something is received says
+ * nothing: it may have waited in the socket since before. An interface that is up costs nothing, one that stays down
+ * three system calls a second.
  */
 
 /** How soon it is looked at first, and at least once in how long (ms). */
@@ -13,8 +14,8 @@ const LONGEST = 1000;
 
 export interface WatchedLink {
   readonly port: number;
-  /** Whether the interface is gone for good. */
-  isGone(): boolean;
+  /** Of its interface: gone is for good. */
+  state(): 'up' | 'down' | 'gone';
 }
 
 interface Suspect {
@@ -41,7 +42,7 @@ export class LinkWatch {
     this.suspects.set(link.port, { link, interval: FIRST_LOOK, due: this.clock() + FIRST_LOOK });
   }
 
-  /** Something came from it, or it is being closed. */
+  /** It is being closed. */
   clear(port: number): void {
     this.suspects.delete(port);
   }
@@ -51,13 +52,14 @@ export class LinkWatch {
     const now = this.clock();
     for (const [port, suspect] of this.suspects) {
       if (suspect.due > now) continue;
-      if (suspect.link.isGone()) {
-        this.suspects.delete(port);
-        this.onGone(port);
-      } else {
+      const state = suspect.link.state();
+      if (state === 'down') {
         suspect.interval = Math.min(suspect.interval * 2, LONGEST);
         suspect.due = now + suspect.interval;
+        continue;
       }
+      this.suspects.delete(port);
+      if (state === 'gone') this.onGone(port);
     }
   }
 

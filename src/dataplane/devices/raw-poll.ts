@@ -6,7 +6,7 @@ import { Errno } from '../../linux/errno.js';
 import { closeFile } from '../../linux/libc.js';
 import { VNET_HEADER_BYTES } from '../../linux/packet-abi.js';
 import type { PacketMessageIo } from '../../linux/packet-message.js';
-import { boundInterface } from '../../linux/packet-socket.js';
+import { type LinkState, linkState } from '../../linux/packet-socket.js';
 import type { Batch } from '../batch.js';
 import { DEVICE_BATCH } from '../constants.js';
 import type { DeviceContext } from '../device.js';
@@ -32,7 +32,6 @@ export class PollRaw implements PollDevice {
   private readonly fd: number;
   private readonly vlan: number;
   private isClosed = false;
-  private isSuspect = false;
   private roundBytes = 0;
 
   constructor(
@@ -78,8 +77,8 @@ export class PollRaw implements PollDevice {
     closeFile(this.fd);
   }
 
-  isGone(): boolean {
-    return boundInterface(this.fd) < 0;
+  state(): LinkState {
+    return linkState(this.fd);
   }
 
   private readInto(batch: Batch): number {
@@ -92,7 +91,6 @@ export class PollRaw implements PollDevice {
       facts.readFrame(pool, slot, result, this.port, this.vlan, messages.tag(0));
       batch.push(slot);
       this.roundBytes += weightOf(result, 1);
-      if (this.isSuspect) this.trust();
       return READ.PACKET;
     }
     pool.release(slot);
@@ -102,7 +100,7 @@ export class PollRaw implements PollDevice {
   private afterNoPacket(result: number): number {
     if (result > VNET_HEADER_BYTES) return this.lose(result, DROP.oversize);
     if (facts.isUnspeakable(result)) return this.lose(0, DROP['bad-offload']);
-    if (facts.isDown(result)) this.distrust();
+    if (facts.isDown(result)) this.watch.suspect(this);
     else if (facts.isReceiveFatal(result)) this.failure = -result;
     return READ.NOTHING;
   }
@@ -113,16 +111,6 @@ export class PollRaw implements PollDevice {
     counters.received(this.port, bytes);
     counters.dropped(this.port, reason);
     return READ.DROPPED;
-  }
-
-  private distrust(): void {
-    this.isSuspect = true;
-    this.watch.suspect(this);
-  }
-
-  private trust(): void {
-    this.isSuspect = false;
-    this.watch.clear(this.port);
   }
 
   private transmit(slot: number): void {

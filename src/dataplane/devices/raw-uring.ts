@@ -16,7 +16,7 @@
 import { closeFile } from '../../linux/libc.js';
 import { VNET_HEADER_BYTES } from '../../linux/packet-abi.js';
 import { PacketMessages } from '../../linux/packet-message.js';
-import { boundInterface } from '../../linux/packet-socket.js';
+import { type LinkState, linkState } from '../../linux/packet-socket.js';
 import { Batch } from '../batch.js';
 import { DEVICE_BATCH } from '../constants.js';
 import type { DeviceContext } from '../device.js';
@@ -43,7 +43,6 @@ export class UringRaw implements UringDevice {
   private isWaiting = false;
   private closing = false;
   private failed = false;
-  private isSuspect = false;
   /** Messages of reads; which are free, and which one belongs to a slot that is being read to. */
   private readonly reads: PacketMessages;
   private readonly freeReads = new Uint8Array(MAX_READS);
@@ -102,8 +101,8 @@ export class UringRaw implements UringDevice {
     closeFile(this.raw.fd);
   }
 
-  isGone(): boolean {
-    return boundInterface(this.raw.fd) < 0;
+  state(): LinkState {
+    return linkState(this.raw.fd);
   }
 
   arm(): boolean {
@@ -125,7 +124,6 @@ export class UringRaw implements UringDevice {
       facts.readFrame(pool, slot, result, this.port, this.vlan, this.reads.tag(index));
       this.arrived.push(slot);
       this.round.bring(result);
-      if (this.isSuspect) this.trust();
       return true;
     }
     pool.release(slot);
@@ -146,7 +144,7 @@ export class UringRaw implements UringDevice {
   private goesOn(result: number): boolean {
     if (result > VNET_HEADER_BYTES) this.lose(result, DROP.oversize);
     else if (facts.isUnspeakable(result)) this.lose(0, DROP['bad-offload']);
-    else if (facts.isDown(result)) this.distrust();
+    else if (facts.isDown(result)) this.watch.suspect(this);
     else if (facts.isReceiveFatal(result)) {
       this.failed = true;
       return false;
@@ -160,16 +158,6 @@ export class UringRaw implements UringDevice {
     counters.received(this.port, bytes);
     counters.dropped(this.port, reason);
     this.round.bring(bytes);
-  }
-
-  private distrust(): void {
-    this.isSuspect = true;
-    this.watch.suspect(this);
-  }
-
-  private trust(): void {
-    this.isSuspect = false;
-    this.watch.clear(this.port);
   }
 
   private read(operation: number): void {

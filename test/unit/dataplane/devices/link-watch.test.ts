@@ -3,11 +3,11 @@ import { LinkWatch } from '../../../../src/dataplane/devices/link-watch.js';
 
 class Link {
   looks = 0;
-  gone = false;
+  is: 'up' | 'down' | 'gone' = 'down';
   constructor(readonly port: number) {}
-  isGone(): boolean {
+  state(): 'up' | 'down' | 'gone' {
     this.looks++;
-    return this.gone;
+    return this.is;
   }
 }
 
@@ -32,7 +32,7 @@ describe('LinkWatch', () => {
     const { clock, told, watch } = watched();
     const link = new Link(3);
     watch.suspect(link);
-    link.gone = true;
+    link.is = 'gone';
     clock.now = 1000;
     watch.look();
     watch.look();
@@ -70,12 +70,25 @@ describe('LinkWatch', () => {
     expect(watch.limit(-1)).toBe(0);
   });
 
-  it('forgets a link that has been heard', () => {
+  it('forgets a link that is up again', () => {
+    const { clock, told, watch } = watched();
+    const link = new Link(3);
+    watch.suspect(link);
+    link.is = 'up';
+    clock.now = 100;
+    watch.look();
+    link.is = 'gone';
+    clock.now = 5000;
+    watch.look();
+    expect([link.looks, told, watch.isActive]).toEqual([1, [], false]);
+  });
+
+  it('forgets a link that is closed', () => {
     const { clock, told, watch } = watched();
     const link = new Link(3);
     watch.suspect(link);
     watch.clear(3);
-    link.gone = true;
+    link.is = 'gone';
     clock.now = 5000;
     watch.look();
     expect([link.looks, told, watch.isActive]).toEqual([0, [], false]);
