@@ -7,7 +7,7 @@
 // The second chance is in test-verdict.mjs. It is for a few files and a few minutes: where more than REPEATED files
 // failed, the change or the machine is to blame, not a test, and what does not get its turn in time has failed.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { failedOf, filesToRepeat, summary, withSecondRun } from './test-verdict.mjs';
@@ -88,6 +88,8 @@ if (args.includes('--and-workers'))
   });
 
 const folder = temporaryFolder();
+// As /tmp is: programs that tests run as other users find their files.
+chmodSync(folder, 0o755);
 process.env.TMPDIR = folder;
 let settled = [];
 let left = args.includes('--once') ? 0 : REPEATING_MS;
