@@ -3,7 +3,7 @@
  *
  *     PODWIRE_SIM_SEED=17          runs that seed alone
  *     PODWIRE_SIM_SEEDS=500        runs so many seeds, from PODWIRE_SIM_SEED or 1 on
- *     PODWIRE_SIM_NODES=500        size of the large cluster; 100 without it, 200 in CI
+ *     PODWIRE_SIM_NODES=500        size of the large cluster; 50 without it, 200 in CI
  */
 import { describe, expect, it } from 'vitest';
 import { writeLetter } from './pod-packet.js';
@@ -12,7 +12,7 @@ import { World } from './world.js';
 
 const FIRST_SEED = Number(process.env.PODWIRE_SIM_SEED ?? 1);
 const SEEDS = Number(process.env.PODWIRE_SIM_SEEDS ?? (process.env.PODWIRE_SIM_SEED === undefined ? 2 : 1));
-const NODES = Number(process.env.PODWIRE_SIM_NODES ?? 100);
+const NODES = Number(process.env.PODWIRE_SIM_NODES ?? 50);
 const LONG = 3_600_000;
 
 describe('a large cluster', () => {
