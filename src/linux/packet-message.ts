@@ -12,11 +12,10 @@
  *     struct cmsghdr { u64 length; u32 level, type }, struct tpacket_auxdata (20 bytes), 4 bytes of nothing
  *     prefix: virtio header (10), and with a tag MAC addresses (12) and the tag (4); 6 bytes of nothing
  */
-import { type Libc, libc, nativeArray } from './libc.js';
+import { nativeArray } from './libc.js';
 import { MemoryAddress } from './memory.js';
 import * as abi from './packet-abi.js';
 import { PacketOption, SOL_PACKET } from './packet-abi.js';
-import { MSG_DONTWAIT } from './socket-abi.js';
 import { MSG_TRUNC } from './udp-abi.js';
 
 /** Word offsets within a message. */
@@ -126,30 +125,5 @@ export class PacketMessages {
   #point(at: number, pointer: number, target: number): void {
     this.words[at + pointer] = this.#own.low((at + target) * 4);
     this.words[at + pointer + 1] = this.#own.high((at + target) * 4);
-  }
-}
-
-/** sendmsg and recvmsg, one message a call, neither of which waits: the backend without io_uring. */
-export class PacketMessageIo {
-  /** The one message that is under way during a call. */
-  readonly messages: PacketMessages;
-  readonly #libc: Libc;
-
-  constructor(memory: MemoryAddress) {
-    this.messages = new PacketMessages(1, memory);
-    this.#libc = libc();
-  }
-
-  /** Bytes received to packet memory at `offset`, or a negative errno: -EAGAIN where there is nothing. */
-  receive(fd: number, offset: number, length: number): number {
-    this.messages.aimToReceive(0, offset, length);
-    const bytes = this.#libc.recvmsg(fd, this.messages.words, MSG_DONTWAIT);
-    return bytes < 0 ? -this.#libc.errno() : bytes;
-  }
-
-  /** Sends what the message was aimed at. Bytes, or a negative errno. */
-  send(fd: number): number {
-    const bytes = this.#libc.sendmsg(fd, this.messages.words, MSG_DONTWAIT);
-    return bytes < 0 ? -this.#libc.errno() : bytes;
   }
 }

@@ -11,9 +11,9 @@
  *     struct sockaddr_in or sockaddr_in6 (28 bytes), 4 bytes of nothing
  *     struct cmsghdr { u64 length; u32 level, type } and its data, 16 bytes
  */
-import { type Libc, libc, nativeArray } from './libc.js';
+import { nativeArray } from './libc.js';
 import { MemoryAddress } from './memory.js';
-import { AddressFamily, MSG_DONTWAIT } from './socket-abi.js';
+import { AddressFamily } from './socket-abi.js';
 import { MSG_TRUNC, SocketLevel, UdpOption } from './udp-abi.js';
 
 /** Word offsets within a message. */
@@ -176,30 +176,5 @@ export class MessageTable {
   #point(at: number, pointer: number, target: number): void {
     this.words[at + pointer] = this.#own.low((at + target) * 4);
     this.words[at + pointer + 1] = this.#own.high((at + target) * 4);
-  }
-}
-
-/** sendmsg and recvmsg, one message a call, neither of which waits: the backend without io_uring. */
-export class MessageIo {
-  /** The one message that is under way during a call. */
-  readonly message: MessageTable;
-  readonly #libc: Libc;
-
-  constructor(memory: MemoryAddress) {
-    this.message = new MessageTable(1, memory);
-    this.#libc = libc();
-  }
-
-  /** Bytes received to packet memory at `offset`, or a negative errno: -EAGAIN where there is nothing. */
-  receive(fd: number, offset: number, length: number): number {
-    this.message.aimToReceive(0, offset, length);
-    const bytes = this.#libc.recvmsg(fd, this.message.words, MSG_DONTWAIT);
-    return bytes < 0 ? -this.#libc.errno() : bytes;
-  }
-
-  /** Sends what `message` was aimed at. Bytes, or a negative errno: -EAGAIN where the socket's buffer is full. */
-  send(fd: number): number {
-    const bytes = this.#libc.sendmsg(fd, this.message.words, MSG_DONTWAIT);
-    return bytes < 0 ? -this.#libc.errno() : bytes;
   }
 }

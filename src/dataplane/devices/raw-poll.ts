@@ -4,8 +4,9 @@
  */
 import { Errno } from '../../linux/errno.js';
 import { closeFile } from '../../linux/libc.js';
+import type { MessageIo } from '../../linux/message-io.js';
 import { VNET_HEADER_BYTES } from '../../linux/packet-abi.js';
-import type { PacketMessageIo } from '../../linux/packet-message.js';
+import type { PacketMessages } from '../../linux/packet-message.js';
 import { type LinkState, linkState } from '../../linux/packet-socket.js';
 import type { Batch } from '../batch.js';
 import { DEVICE_BATCH } from '../constants.js';
@@ -37,7 +38,7 @@ export class PollRaw implements PollDevice {
   constructor(
     raw: RawPort,
     private readonly context: DeviceContext,
-    private readonly io: PacketMessageIo,
+    private readonly io: MessageIo<PacketMessages>,
     private readonly watch: LinkWatch,
   ) {
     this.name = raw.name;
@@ -85,10 +86,10 @@ export class PollRaw implements PollDevice {
     const { pool } = this.context;
     const slot = pool.take();
     if (slot < 0) return READ.NOTHING;
-    const { messages } = this.io;
+    const { message } = this.io;
     const result = this.io.receive(this.fd, facts.receiveAt(pool, slot), facts.RECEIVE_BYTES);
-    if (result > VNET_HEADER_BYTES && !messages.isTruncated(0)) {
-      facts.readFrame(pool, slot, result, this.port, this.vlan, messages.tag(0));
+    if (result > VNET_HEADER_BYTES && !message.isTruncated(0)) {
+      facts.readFrame(pool, slot, result, this.port, this.vlan, message.tag(0));
       batch.push(slot);
       this.roundBytes += weightOf(result, 1);
       return READ.PACKET;
@@ -123,7 +124,7 @@ export class PollRaw implements PollDevice {
   }
 
   private write(slot: number): number {
-    facts.aimFrame(this.context.pool, slot, this.vlan, this.io.messages, 0);
+    facts.aimFrame(this.context.pool, slot, this.vlan, this.io.message, 0);
     return this.io.send(this.fd);
   }
 }

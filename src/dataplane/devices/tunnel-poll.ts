@@ -6,8 +6,9 @@
  */
 import { Errno } from '../../linux/errno.js';
 import { closeFile } from '../../linux/libc.js';
+import type { MessageIo } from '../../linux/message-io.js';
 import { UDP_MAX_PAYLOAD } from '../../linux/udp-abi.js';
-import type { MessageIo } from '../../linux/udp-message.js';
+import type { MessageTable } from '../../linux/udp-message.js';
 import type { Batch } from '../batch.js';
 import { DEVICE_BATCH } from '../constants.js';
 import type { DeviceContext } from '../device.js';
@@ -39,7 +40,7 @@ export class PollTunnel implements PollDevice {
   constructor(
     private readonly tunnel: TunnelPort,
     private readonly context: DeviceContext,
-    private readonly io: MessageIo,
+    private readonly io: MessageIo<MessageTable>,
     private readonly tooBig: TooBigNotices,
   ) {
     this.name = tunnel.name;

@@ -4,9 +4,10 @@
 import { Errno } from '../../linux/errno.js';
 import { drainEventfd } from '../../linux/eventfd.js';
 import { MemoryAddress } from '../../linux/memory.js';
-import { PacketMessageIo } from '../../linux/packet-message.js';
+import { MessageIo } from '../../linux/message-io.js';
+import { PacketMessages } from '../../linux/packet-message.js';
 import { MemoryIo, PollEvents, PollSet } from '../../linux/poll.js';
-import { MessageIo } from '../../linux/udp-message.js';
+import { MessageTable } from '../../linux/udp-message.js';
 import { MAX_PORTS } from '../constants.js';
 import type { Device, DeviceContext } from '../device.js';
 import { LinkWatch } from '../devices/link-watch.js';
@@ -49,11 +50,15 @@ export class PollDriver implements Driver {
   }
 
   openRaw(raw: RawPort): Device {
-    return this.open(new PollRaw(raw, this.context, new PacketMessageIo(this.address), this.watch));
+    return this.open(
+      new PollRaw(raw, this.context, new MessageIo(new PacketMessages(1, this.address)), this.watch),
+    );
   }
 
   openTunnel(tunnel: TunnelPort): Device {
-    return this.open(new PollTunnel(tunnel, this.context, new MessageIo(this.address), this.tooBig));
+    return this.open(
+      new PollTunnel(tunnel, this.context, new MessageIo(new MessageTable(1, this.address)), this.tooBig),
+    );
   }
 
   closePort(port: number, closed: () => void): void {

@@ -8,8 +8,9 @@ import { describe, expect, it } from 'vitest';
 import { closeEventfd, createEventfd, drainEventfd, signalEventfd } from '../../../src/linux/eventfd.js';
 import { IoUring, probeIoUring } from '../../../src/linux/io-uring.js';
 import { MemoryAddress } from '../../../src/linux/memory.js';
+import { MessageIo } from '../../../src/linux/message-io.js';
 import { MemoryIo, PollEvents, PollSet } from '../../../src/linux/poll.js';
-import { MessageIo, MessageTable } from '../../../src/linux/udp-message.js';
+import { MessageTable } from '../../../src/linux/udp-message.js';
 import { closeTunnelSockets, openTunnelSockets } from '../../../src/linux/udp-socket.js';
 import { formatIpv4 } from '../../../src/wire/address.js';
 
@@ -79,7 +80,7 @@ describe('allocation', () => {
     'a message sent and received',
     () => {
       const sockets = openTunnelSockets({ address: OWN, port: 20_789, sources: 1 });
-      const io = new MessageIo(memory);
+      const io = new MessageIo(new MessageTable(1, memory));
       const remote = new Int32Array(4);
       let received = 0;
       let sum = 0;

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/linux/errno.js';
 import { IoUring, probeIoUring } from '../../../src/linux/io-uring.js';
 import { MemoryAddress } from '../../../src/linux/memory.js';
-import { MessageIo, MessageTable } from '../../../src/linux/udp-message.js';
+import { MessageIo } from '../../../src/linux/message-io.js';
+import { MessageTable } from '../../../src/linux/udp-message.js';
 import { closeTunnelSockets, openTunnelSockets, type TunnelSockets } from '../../../src/linux/udp-socket.js';
 
 const PAGES = 16;
@@ -97,7 +98,7 @@ describe('MessageTable', () => {
 describe('MessageIo', () => {
   it('sends and receives, and tells from whom', () => {
     const sockets = openHere();
-    const io = new MessageIo(memory);
+    const io = new MessageIo(new MessageTable(1, memory));
     expect(io.receive(sockets.receiveFd, 4096, 2000)).toBe(-Errno.EAGAIN);
     const sent = fill(100, 1234);
     io.message.aimToSend(0, 100, 1234, 0);
@@ -114,7 +115,7 @@ describe('MessageIo', () => {
 
   it('sends several datagrams, and receives them as one message', () => {
     const sockets = openHere();
-    const io = new MessageIo(memory);
+    const io = new MessageIo(new MessageTable(1, memory));
     const sent = fill(100, 5000);
     io.message.aimToSend(0, 100, 5000, 999);
     io.message.toIpv4(0, LOOPBACK, sockets.udpPort);
@@ -126,7 +127,7 @@ describe('MessageIo', () => {
 
   it('says that a message was longer than its room', () => {
     const sockets = openHere();
-    const io = new MessageIo(memory);
+    const io = new MessageIo(new MessageTable(1, memory));
     io.message.aimToSend(0, 100, 500, 0);
     io.message.toIpv4(0, LOOPBACK, sockets.udpPort);
     io.send(sockets.sendFds[0]);
