@@ -49,6 +49,11 @@ export interface PortSpec {
   readonly attachment: Attachment;
   /** Which routes apply to what it sends to a gateway: an index into the snapshot's route tables. */
   readonly routeTable: number;
+  /**
+   * Which routes apply to answers that are translated back for who is behind the port, who may be anywhere; `routeTable`
+   * without it.
+   */
+  readonly returnTable?: number;
   /** Largest network packet, bytes. */
   readonly mtu: number;
   /** Source guard: drop what it sends under a MAC or IP address that is not its own. */
@@ -112,7 +117,17 @@ export interface PeerSpec {
   readonly probe?: string;
 }
 
-export type RouteSpec = { readonly table: number; readonly prefix: string } & (
+/**
+ * Whether a packet along a route may be for a service. address: for one of the services' own addresses · node: for an address
+ * of the node, and so for a NODE_FRONTEND, too. What is for no service goes where the route leads.
+ */
+export type RouteOfServices = 'address' | 'node';
+
+export type RouteSpec = {
+  readonly table: number;
+  readonly prefix: string;
+  readonly services?: RouteOfServices;
+} & (
   | { readonly kind: 'connected'; readonly domain: number }
   | { readonly kind: 'via'; readonly domain: number; readonly gateway: string }
   | { readonly kind: 'port'; readonly port: number }
@@ -131,6 +146,19 @@ export type NeighbourSpec = { readonly domain: number; readonly address: string;
   | { readonly peer: number }
 );
 
+/** What the translation of service addresses needs to know of the node. */
+export interface TranslationSpec {
+  /** The port that leads to the node's kernel, and through it out. */
+  readonly nodePort: number;
+  /** Addresses of the node: who comes from there is in the cluster. */
+  readonly nodeAddresses: readonly string[];
+  /**
+   * Addresses of the switch, at most one of each family, which other nodes route here. Connections whose answers would not
+   * come back this way are made to come from it: a client from outside with a backend elsewhere, a backend that calls itself.
+   */
+  readonly masquerade: readonly string[];
+}
+
 export interface Snapshot {
   readonly generation: number;
   readonly ports: readonly PortSpec[];
@@ -141,6 +169,8 @@ export interface Snapshot {
   /** Without it there is no other node. */
   readonly tunnel?: TunnelSpec;
   readonly peers?: readonly PeerSpec[];
+  /** Without it nothing is translated. */
+  readonly translation?: TranslationSpec;
 }
 
 export const EMPTY_SNAPSHOT: Snapshot = { generation: 0, ports: [], domains: [], routes: [], neighbours: [] };

@@ -19,6 +19,7 @@ import { parsePrefixes, RouteColumns } from './tables/route-columns.js';
 import { buildShapingTable, Shaping, type ShapingData } from './tables/shaping-table.js';
 import { StaticFdb, type StaticFdbData } from './tables/static-fdb.js';
 import { requireInteger } from './tables/table-error.js';
+import { buildTranslation, type TranslationData } from './tables/translation.js';
 import { buildVniTable, VniIndex, type VniTableData } from './tables/vni-table.js';
 
 /** Port number of the switch itself, in neighbour entries of gateway addresses. */
@@ -49,6 +50,7 @@ export interface TablesData {
   readonly peers: PeerTableData;
   readonly vnis: VniTableData;
   readonly shaping: ShapingData;
+  readonly translation: TranslationData;
 }
 
 export class Tables {
@@ -66,6 +68,7 @@ export class Tables {
     readonly peerIndex: PeerIndex,
     readonly vnis: VniIndex,
     readonly shaping: Shaping,
+    readonly translation: TranslationData,
   ) {}
 
   static from(data: TablesData): Tables {
@@ -83,6 +86,7 @@ export class Tables {
       new PeerIndex(data.peers),
       new VniIndex(data.vnis),
       new Shaping(data.shaping),
+      data.translation,
     );
   }
 
@@ -129,6 +133,7 @@ export class TableCompiler {
       peers: buildPeerTable(snapshot.peers ?? []),
       vnis: buildVniTable(snapshot.domains),
       shaping: buildShapingTable(snapshot.ports),
+      translation: buildTranslation(snapshot.translation),
     };
   }
 }

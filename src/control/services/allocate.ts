@@ -6,11 +6,12 @@
  * As in Kubernetes: the first cluster IP never changes while the service has one; a second comes and goes with
  * the family policy; node ports stay with their port and protocol.
  */
+import { NODE_FRONTEND } from '../../dataplane/service-spec.js';
 import { familyOf } from '../cidr.js';
 import { invalid } from '../errors.js';
 import { ClusterIps } from './cluster-ips.js';
 import { chooseFamilies, type Families } from './families.js';
-import { NODE, type PortClaim, type PortRange, TakenPorts } from './taken-ports.js';
+import { type PortClaim, type PortRange, TakenPorts } from './taken-ports.js';
 import {
   HEADLESS,
   type IpFamily,
@@ -81,7 +82,7 @@ export class ServiceAllocator {
   }
 
   private checkClaim(key: string, claim: PortClaim): void {
-    if (claim.at !== NODE && this.ips.holds(claim.at)) {
+    if (claim.at !== NODE_FRONTEND && this.ips.holds(claim.at)) {
       throw invalid(claim.field, `${claim.at} is within the service prefixes`);
     }
     this.ports.check(key, claim);
@@ -199,10 +200,15 @@ function claimsOf(service: Service): PortClaim[] {
   const claims: PortClaim[] = ports.flatMap(({ protocol, nodePort }, index) =>
     nodePort === undefined
       ? []
-      : { at: NODE, protocol, port: nodePort, field: `spec.ports[${index}].nodePort` },
+      : { at: NODE_FRONTEND, protocol, port: nodePort, field: `spec.ports[${index}].nodePort` },
   );
   if (healthCheckNodePort !== undefined) {
-    claims.push({ at: NODE, protocol: 'TCP', port: healthCheckNodePort, field: 'spec.healthCheckNodePort' });
+    claims.push({
+      at: NODE_FRONTEND,
+      protocol: 'TCP',
+      port: healthCheckNodePort,
+      field: 'spec.healthCheckNodePort',
+    });
   }
   const outside = externalAddresses(service).flatMap(({ address, field }) =>
     ports.map(({ protocol, port }) => ({ at: address, protocol, port, field })),

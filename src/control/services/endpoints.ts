@@ -9,6 +9,7 @@
  *   here. Else hints are ignored, as incomplete: better far than lopsided.
  * - Endpoints that are not picked stay in the list while they exist, since flows that they have go on.
  */
+import type { BackendState } from '../../dataplane/service-spec.js';
 import type { Endpoint, EndpointSlice, IpFamily, Protocol, Service, ServicePort } from './types.js';
 import { isExternal, isHeadless } from './types.js';
 
@@ -18,13 +19,6 @@ export interface Here {
   /** Label `topology.kubernetes.io/zone` of it. */
   readonly zone?: string;
 }
-
-/**
- * active: may be given new flows · draining: serves, and keeps the flows that it has · unready: does not serve; TCP
- * connections go on until their end, datagrams go elsewhere.
- */
-export const BACKEND_STATES = ['active', 'draining', 'unready'] as const;
-export type BackendState = (typeof BACKEND_STATES)[number];
 
 export interface ServiceEndpoint {
   readonly address: string;

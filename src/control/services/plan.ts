@@ -7,18 +7,15 @@
  * computed from pods as well. Memory: what is planned stays here, some 200 bytes a backend.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { ServiceChanges, ServiceSpec } from '../../dataplane/service-spec.js';
 import type { Here } from './endpoints.js';
 import { isControlled, SERVICE_LABEL, selects, slicesFromPods } from './from-pods.js';
 import { LabelIndex, type Labels } from './label-index.js';
-import { type PlannedPort, type PlannedService, planService } from './planned.js';
+import { type PlannedPort, planService } from './planned.js';
 import { type EndpointSlice, keyOf, type Service, type ServicePod } from './types.js';
 
-export interface PlanChanges {
-  /** New, or different from before. */
-  readonly changed: readonly PlannedService[];
-  /** Numbers of those that are gone; none of them is among `changed`. */
-  readonly removed: readonly number[];
-}
+/** `changed` are new, or different from before; of `removed` none is among them. */
+export type PlanChanges = Omit<ServiceChanges, 'generation'>;
 
 export class ServicePlan {
   private readonly services = new Map<string, Service>();
@@ -31,14 +28,14 @@ export class ServicePlan {
   private readonly zones = new Map<string, string>();
   private readonly dirty = new Set<string>();
   /** By service, then by name. */
-  private readonly planned = new Map<string, Map<string, PlannedService>>();
+  private readonly planned = new Map<string, Map<string, ServiceSpec>>();
   private readonly freeIds: number[] = [];
   private nextId = 0;
 
   constructor(private here: Here) {}
 
   /** All there is, in no order. */
-  *all(): Iterable<PlannedService> {
+  *all(): Iterable<ServiceSpec> {
     for (const ports of this.planned.values()) yield* ports.values();
   }
 
@@ -111,7 +108,7 @@ export class ServicePlan {
 
   /** What is different since the last call. */
   changes(): PlanChanges {
-    const changed: PlannedService[] = [];
+    const changed: ServiceSpec[] = [];
     const removed: number[] = [];
     for (const key of this.dirty) this.replan(key, changed, removed);
     this.dirty.clear();
@@ -120,9 +117,9 @@ export class ServicePlan {
     return { changed, removed };
   }
 
-  private replan(key: string, changed: PlannedService[], removed: number[]): void {
-    const before = this.planned.get(key) ?? new Map<string, PlannedService>();
-    const after = new Map<string, PlannedService>();
+  private replan(key: string, changed: ServiceSpec[], removed: number[]): void {
+    const before = this.planned.get(key) ?? new Map<string, ServiceSpec>();
+    const after = new Map<string, ServiceSpec>();
     for (const port of this.portsOf(key)) {
       const old = before.get(port.name);
       before.delete(port.name);

@@ -4,6 +4,7 @@
  *
  * A node port that is chosen is free in all protocols, so that a service that adds one later finds it free.
  */
+import { NODE_FRONTEND } from '../../dataplane/service-spec.js';
 import { PodwireError } from '../errors.js';
 import { lowBand, NumberBand } from './number-band.js';
 import { PROTOCOLS, type Protocol } from './types.js';
@@ -18,12 +19,9 @@ export const DEFAULT_NODE_PORTS: PortRange = { first: 30_000, last: 32_767 };
 
 const LOW_BAND = { part: 32, most: 128 } as const;
 
-/** In place of an address: every one of the node. */
-export const NODE = 'node';
-
 /** What is taken, with the field that asks for it. */
 export interface PortClaim {
-  /** An address, or NODE. */
+  /** An address, or NODE_FRONTEND. */
   readonly at: string;
   readonly protocol: Protocol;
   readonly port: number;
@@ -43,13 +41,13 @@ export class TakenPorts {
   /** @throws PodwireError INVALID, PORT_IN_USE, naming the field */
   check(owner: string, { at, protocol, port, field }: PortClaim): void {
     const { first, last } = this.nodePorts;
-    if (at === NODE && (port < first || port > last)) {
+    if (at === NODE_FRONTEND && (port < first || port > last)) {
       const text = `${field}: ${port} is not a node port: they are from ${first} to ${last}`;
       throw new PodwireError('INVALID', text, field);
     }
     const holder = this.owners.get(keyOf(at, protocol, port));
     if (holder === undefined || holder === owner) return;
-    const where = at === NODE ? 'of the node' : `of ${at}`;
+    const where = at === NODE_FRONTEND ? 'of the node' : `of ${at}`;
     throw new PodwireError(
       'PORT_IN_USE',
       `${field}: port ${port}/${protocol} ${where} belongs to ${holder}`,
@@ -60,7 +58,7 @@ export class TakenPorts {
   /** @param also numbers that are not to be chosen. @throws PodwireError NODE_PORTS_EXHAUSTED naming the field */
   chooseNodePort(field: string, also: ReadonlySet<number>): number {
     const isTaken = (port: number) =>
-      also.has(port) || PROTOCOLS.some((protocol) => this.owners.has(keyOf(NODE, protocol, port)));
+      also.has(port) || PROTOCOLS.some((protocol) => this.owners.has(keyOf(NODE_FRONTEND, protocol, port)));
     const port = this.band.choose(isTaken);
     if (port !== undefined) return port;
     throw new PodwireError('NODE_PORTS_EXHAUSTED', `${field}: every node port is taken`, field);

@@ -19,27 +19,42 @@ export const NEXT_HOP = {
   PEER: 5,
 } as const;
 
+/** Which services a packet may be for. */
+export const SERVICES = { NONE: 0, ADDRESS: 1, NODE: 2 } as const;
+
 export interface NextHopData {
   readonly kind: Uint8Array;
+  /** One of SERVICES. */
+  readonly services: Uint8Array;
   /** Domain for CONNECTED and VIA, port for PORT, peer for PEER. */
   readonly target: Uint16Array;
   /** VIA: the gateway's address; IPv4 in the first of four words. */
   readonly gateway: Uint32Array;
 }
 
+interface Hop {
+  readonly kind: number;
+  readonly services: number;
+  readonly target: number;
+  readonly gateway: ArrayLike<number>;
+}
+
+const NO_SERVICES = { services: SERVICES.NONE } as const;
+
 /** Collects next hops while routes are compiled, and gives equal ones the same index. */
 export class NextHopBuilder {
   private readonly indices = new Map<string, number>();
   /** The same by peer, whose routes are the many. */
   private readonly ofPeers: (number | undefined)[] = [];
-  private readonly hops: { kind: number; target: number; gateway: ArrayLike<number> }[] = [];
+  private readonly hops: Hop[] = [];
 
   add(route: RouteSpec): number {
-    return route.kind === 'peer' ? this.addPeer(route.peer) : this.find(describe(route));
+    const hop = { services: servicesOf(route), ...describe(route) };
+    return hop.kind === NEXT_HOP.PEER ? this.addPeer(hop.target) : this.find(hop);
   }
 
   addPeer(peer: number): number {
-    this.ofPeers[peer] ??= this.find({ kind: NEXT_HOP.PEER, target: peer, gateway: [] });
+    this.ofPeers[peer] ??= this.find({ ...NO_SERVICES, kind: NEXT_HOP.PEER, target: peer, gateway: [] });
     return this.ofPeers[peer];
   }
 
@@ -48,13 +63,14 @@ export class NextHopBuilder {
     for (const [index, hop] of this.hops.entries()) gateway.set(hop.gateway, index * 4);
     return {
       kind: Uint8Array.from(this.hops, (hop) => hop.kind),
+      services: Uint8Array.from(this.hops, (hop) => hop.services),
       target: Uint16Array.from(this.hops, (hop) => hop.target),
       gateway,
     };
   }
 
-  private find(hop: { kind: number; target: number; gateway: ArrayLike<number> }): number {
-    const key = `${hop.kind} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
+  private find(hop: Hop): number {
+    const key = `${hop.kind} ${hop.services} ${hop.target} ${Array.from(hop.gateway).join('.')}`;
     const known = this.indices.get(key);
     if (known !== undefined) return known;
     this.indices.set(key, this.hops.length);
@@ -62,7 +78,12 @@ export class NextHopBuilder {
   }
 }
 
-function describe(route: RouteSpec): { kind: number; target: number; gateway: ArrayLike<number> } {
+function servicesOf({ services }: RouteSpec): number {
+  if (services === undefined) return SERVICES.NONE;
+  return services === 'node' ? SERVICES.NODE : SERVICES.ADDRESS;
+}
+
+function describe(route: RouteSpec): Omit<Hop, 'services'> {
   switch (route.kind) {
     case 'connected':
       return { kind: NEXT_HOP.CONNECTED, target: route.domain, gateway: [] };

@@ -29,6 +29,8 @@ export interface PortTableData {
   /** Other end of a direct pair, or NONE. */
   readonly peer: Int32Array;
   readonly routeTable: Uint16Array;
+  /** For answers to who is behind the port. */
+  readonly returnTable: Uint16Array;
   readonly mtu: Uint32Array;
   /** One of GUARD. */
   readonly guard: Uint8Array;
@@ -84,6 +86,7 @@ export function buildPortTable(
     domain: new Int32Array(size).fill(NONE),
     peer: new Int32Array(size).fill(NONE),
     routeTable: new Uint16Array(size),
+    returnTable: new Uint16Array(size),
     mtu: new Uint32Array(size),
     guard: new Uint8Array(size),
     shapedFrom: new Uint8Array(size),
@@ -103,6 +106,7 @@ export function buildPortTable(
     if (port.attachment.kind === 'direct') table.peer[id] = port.attachment.peer;
     else table.domain[id] = port.attachment.domain;
     table.routeTable[id] = port.routeTable;
+    table.returnTable[id] = port.returnTable ?? port.routeTable;
     table.mtu[id] = port.mtu;
     table.guard[id] = uplinks.has(id) ? GUARD.UPLINK : port.guard ? GUARD.OWN : GUARD.ANYBODY;
     table.shapedFrom[id] = isShaped(port, 'from-port') ? 1 : 0;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ServicePlan } from '../../../../src/control/services/plan.js';
-import type { PlannedService } from '../../../../src/control/services/planned.js';
+import type { ServiceSpec } from '../../../../src/dataplane/service-spec.js';
 import { pod, service, slice } from './samples.js';
 
 const HERE = { node: 'n1', zone: 'a' };
@@ -12,13 +12,13 @@ function plan(): ServicePlan {
   return new ServicePlan(HERE);
 }
 
-function only(all: ServicePlan): PlannedService {
+function only(all: ServicePlan): ServiceSpec {
   const { changed, removed } = all.changes();
   expect([changed.length, removed.length]).toEqual([1, 0]);
   return changed[0];
 }
 
-const names = ({ backends }: PlannedService) => backends.map(({ name }) => name);
+const names = ({ backends }: ServiceSpec) => backends.map(({ name }) => name);
 
 describe('what is planned of a service', () => {
   it('has its addresses, backends and affinity', () => {
@@ -196,7 +196,7 @@ describe('what changes', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const all = plan();
-        const known = new Map<number, PlannedService>();
+        const known = new Map<number, ServiceSpec>();
         const finals = new Map<string, (target: ServicePlan) => void>();
         for (const { what, which, value } of steps) {
           const apply = action(what % 3, which, value, what > 2);
@@ -208,7 +208,7 @@ describe('what changes', () => {
         }
         const fresh = plan();
         for (const apply of finals.values()) apply(fresh);
-        const shape = (list: Iterable<PlannedService>) =>
+        const shape = (list: Iterable<ServiceSpec>) =>
           Object.fromEntries([...list].map(({ id: _, ...rest }) => [rest.name, rest]));
         expect(shape(known.values())).toEqual(shape(fresh.changes().changed));
         expect(shape(all.all())).toEqual(shape(known.values()));
