@@ -18,6 +18,7 @@ import { DEFAULT_NETWORK } from './model/network.js';
 import { Networks } from './networks.js';
 import { NodePort } from './node-port.js';
 import { NO_OVERLAYS, Overlays } from './overlays.js';
+import type { Plan } from './plan.js';
 import { Pods } from './pods.js';
 import { Ports } from './ports.js';
 import { Publisher } from './publisher.js';
@@ -31,6 +32,7 @@ import {
   Records,
   readPodRecord,
 } from './records.js';
+import { LiveServices } from './services/live-services.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { Uplink } from './uplinks.js';
 
@@ -46,6 +48,7 @@ export interface Parts {
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
+  readonly services: LiveServices;
   readonly reconciler: Reconciler;
   readonly lock: KeyedLock;
 }
@@ -91,7 +94,7 @@ export function assemble(
     },
   });
   const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
-  const publisher = new Publisher(dataplane, (generation) => ({
+  const plan = (generation: number): Plan => ({
     generation,
     networks: networks
       .planned()
@@ -102,7 +105,18 @@ export function assemble(
     pods: ports.planned(),
     impairments: impairments.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
-  }));
+  });
+  const services: LiveServices = new LiveServices({
+    here: { node: self.name },
+    serviceCidrs: () => cluster.serviceCidrs,
+    expose: (changes) => changes,
+    publish: () => publisher.publishServices(),
+    rerouted: () => publish(),
+    log,
+  });
+  // Until forwarding has services: nothing asks for one yet.
+  const target = { swap: dataplane.swap.bind(dataplane), changeServices: async () => {} };
+  const publisher = new Publisher(target, plan, services);
   const publish = () => publisher.publish();
   const impairments: Impairments = new Impairments({
     records: new Records<Impairment>(store, IMPAIRMENTS),
@@ -155,6 +169,7 @@ export function assemble(
     ports,
     nodePort,
     publisher,
+    services,
     reconciler,
     lock,
   };

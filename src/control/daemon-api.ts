@@ -54,7 +54,7 @@ export function apiDaemon(
       io: dataplane.io,
       ioReason: dataplane.ioReason,
       workers: options.workers,
-      generation: publisher.current.generation,
+      generation: publisher.generation,
       podCIDRs: [...cluster.podCidrs],
       clusterCIDRs: [...cluster.clusterCidrs],
       serviceCIDRs: [...cluster.serviceCidrs],

@@ -76,6 +76,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const tunnel = await cluster.openTunnel(parts.ports);
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
+  undo.add(() => parts.services.stop());
   await cluster.start(tunnel, {
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),

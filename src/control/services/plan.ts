@@ -26,6 +26,8 @@ export class ServicePlan {
   private readonly podsByLabel = new LabelIndex();
   private readonly servicesByLabel = new LabelIndex();
   private readonly zones = new Map<string, string>();
+  /** What is no Service, by a name that is no key of one. */
+  private readonly extras = new Map<string, readonly PlannedPort[]>();
   private readonly dirty = new Set<string>();
   /** By service, then by name. */
   private readonly planned = new Map<string, Map<string, ServiceSpec>>();
@@ -106,6 +108,13 @@ export class ServicePlan {
     for (const key of this.services.keys()) this.dirty.add(key);
   }
 
+  /** @param ports none: it is gone. */
+  setExtra(name: string, ports: readonly PlannedPort[]): void {
+    if (ports.length > 0) this.extras.set(name, ports);
+    else this.extras.delete(name);
+    this.dirty.add(name);
+  }
+
   /** What is different since the last call. */
   changes(): PlanChanges {
     const changed: ServiceSpec[] = [];
@@ -133,7 +142,9 @@ export class ServicePlan {
     else this.planned.delete(key);
   }
 
-  private portsOf(key: string): PlannedPort[] {
+  private portsOf(key: string): readonly PlannedPort[] {
+    const extra = this.extras.get(key);
+    if (extra) return extra;
     const service = this.services.get(key);
     return service ? planService(service, this.slicesFor(key, service), this.here) : [];
   }

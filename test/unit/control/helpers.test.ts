@@ -3,10 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { KeyedLock } from '../../../src/control/keyed-lock.js';
 import { NumberPool } from '../../../src/control/numbers.js';
-import type { Plan } from '../../../src/control/plan.js';
-import { Publisher } from '../../../src/control/publisher.js';
 import { Undo } from '../../../src/control/undo.js';
-import type { TablesData } from '../../../src/dataplane/tables.js';
 
 describe('KeyedLock', () => {
   it('runs one after the other with the same key, side by side with others', async () => {
@@ -67,62 +64,5 @@ describe('Undo', () => {
     expect(seen).toEqual(['third', 'second fails', 'first']);
     await undo.run(() => seen.push('again'));
     expect(seen).toHaveLength(3);
-  });
-});
-
-describe('Publisher', () => {
-  const plan = (generation: number): Plan => ({ generation, networks: [], node: undefined, pods: [] });
-
-  it('puts calls that come during a swap into the one after it', async () => {
-    const swapped: number[] = [];
-    const target = {
-      swap: async ({ generation }: TablesData) => {
-        await sleep(5);
-        swapped.push(generation);
-      },
-    };
-    const publisher = new Publisher(target, plan);
-    const first = publisher.publish();
-    await sleep(1);
-    const rest = Array.from({ length: 20 }, () => publisher.publish());
-    await first;
-    expect(publisher.current.generation).toBe(1);
-    await Promise.all(rest);
-    expect(swapped).toEqual([1, 2]);
-    expect(publisher.current.generation).toBe(2);
-  });
-
-  it('takes what is attached when the swap begins, not when it was asked for', async () => {
-    let pods = 0;
-    const seen: number[] = [];
-    const publisher = new Publisher({ swap: async () => {} }, (generation) => {
-      seen.push(pods);
-      return plan(generation);
-    });
-    const one = publisher.publish();
-    pods = 1;
-    await one;
-    expect(seen).toEqual([1]);
-  });
-
-  it('keeps the old snapshot where one does not compile, and works again after', async () => {
-    let broken = true;
-    const publisher = new Publisher({ swap: async () => {} }, (generation) => {
-      const port = {
-        id: 1,
-        name: 'p',
-        network: 'nowhere',
-        domain: 0,
-        mac: '02:00:00:00:00:01',
-        ips: [],
-        mtu: 1500,
-      };
-      return { ...plan(generation), pods: broken ? [port] : [] };
-    });
-    await expect(publisher.publish()).rejects.toThrow('nowhere');
-    expect(publisher.current.generation).toBe(0);
-    broken = false;
-    await publisher.publish();
-    expect(publisher.current.generation).toBe(1);
   });
 });

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../../src/control/plan.js';
+import { Publisher } from '../../../src/control/publisher.js';
+import type { ServiceChanges } from '../../../src/dataplane/service-spec.js';
+import type { TablesData } from '../../../src/dataplane/tables.js';
+
+const NO_SERVICES = { take: () => ({ changed: [], removed: [] }), lost: () => {} };
+const IDLE = { swap: async () => {}, changeServices: async () => {} };
+
+describe('Publisher', () => {
+  const plan = (generation: number): Plan => ({ generation, networks: [], node: undefined, pods: [] });
+
+  it('puts calls that come during a swap into the one after it', async () => {
+    const swapped: number[] = [];
+    const target = {
+      swap: async ({ generation }: TablesData) => {
+        await sleep(5);
+        swapped.push(generation);
+      },
+      changeServices: async () => {},
+    };
+    const publisher = new Publisher(target, plan, NO_SERVICES);
+    const first = publisher.publish();
+    await sleep(1);
+    const rest = Array.from({ length: 20 }, () => publisher.publish());
+    await first;
+    expect(publisher.current.generation).toBe(1);
+    await Promise.all(rest);
+    expect(swapped).toEqual([1, 2]);
+    expect(publisher.current.generation).toBe(2);
+  });
+
+  it('takes what is attached when the swap begins, not when it was asked for', async () => {
+    let pods = 0;
+    const seen: number[] = [];
+    const planned = (generation: number): Plan => {
+      seen.push(pods);
+      return plan(generation);
+    };
+    const publisher = new Publisher(IDLE, planned, NO_SERVICES);
+    const one = publisher.publish();
+    pods = 1;
+    await one;
+    expect(seen).toEqual([1]);
+  });
+
+  it('keeps the old snapshot where one does not compile, and works again after', async () => {
+    let broken = true;
+    const planned = (generation: number): Plan => {
+      const port = {
+        id: 1,
+        name: 'p',
+        network: 'nowhere',
+        domain: 0,
+        mac: '02:00:00:00:00:01',
+        ips: [],
+        mtu: 1500,
+      };
+      return { ...plan(generation), pods: broken ? [port] : [] };
+    };
+    const publisher = new Publisher(IDLE, planned, NO_SERVICES);
+    await expect(publisher.publish()).rejects.toThrow('nowhere');
+    expect(publisher.current.generation).toBe(0);
+    broken = false;
+    await publisher.publish();
+    expect(publisher.current.generation).toBe(1);
+  });
+
+  it('numbers snapshots and services out of one sequence, in the order in which they come into force', async () => {
+    const seen: string[] = [];
+    const target = {
+      swap: async ({ generation }: TablesData) => void seen.push(`swap ${generation}`),
+      changeServices: async ({ generation }: ServiceChanges) => void seen.push(`services ${generation}`),
+    };
+    const services = { take: () => ({ changed: [], removed: [7] }), lost: () => {} };
+    const publisher = new Publisher(target, plan, services);
+    await Promise.all([publisher.publish(), publisher.publishServices(), publisher.publishServices()]);
+    await publisher.publish();
+    expect(seen).toEqual(['swap 1', 'services 2', 'swap 3']);
+    expect(publisher.generation).toBe(3);
+  });
+
+  it('does not trouble the data plane where no service is different', async () => {
+    const publisher = new Publisher(IDLE, plan, NO_SERVICES);
+    await publisher.publishServices();
+    expect(publisher.generation).toBe(0);
+  });
+
+  it('uses no number twice that the data plane may have seen, and says that services may be lost', async () => {
+    const seen: number[] = [];
+    const lost: unknown[] = [];
+    const target = {
+      swap: async ({ generation }: TablesData) => void seen.push(generation),
+      changeServices: async ({ generation }: ServiceChanges) => {
+        seen.push(generation);
+        throw new Error('no memory');
+      },
+    };
+    const services = {
+      take: () => ({ changed: [], removed: [7] }),
+      lost: (error: unknown) => void lost.push(error),
+    };
+    const publisher = new Publisher(target, plan, services);
+    await expect(publisher.publishServices()).rejects.toThrow('no memory');
+    expect(publisher.generation).toBe(0);
+    await publisher.publish();
+    expect(seen).toEqual([1, 2]);
+    expect(lost).toHaveLength(1);
+  });
+});
