@@ -13,6 +13,11 @@ const PAUSE_MS = { first: 1000, longest: 10_000 } as const;
 /** Asks a server; says whether anything came back. */
 export type Check = (server: NameServer, done: (alive: boolean) => void) => Cancel;
 
+/** looping: it asks us what we ask it. */
+export interface UpstreamState extends NameServer {
+  readonly state: 'up' | 'down' | 'looping';
+}
+
 interface State {
   readonly server: NameServer;
   down: boolean;
@@ -40,6 +45,13 @@ export class ServerHealth {
     const up = usable.filter(({ down }) => !down);
     const order = up.length === 0 ? [] : [...up, ...usable.filter(({ down }) => down)];
     return order.map(({ server }) => server);
+  }
+
+  list(): UpstreamState[] {
+    return this.states.map(({ server, down, looping }) => ({
+      ...server,
+      state: looping ? 'looping' : down ? 'down' : 'up',
+    }));
   }
 
   answered(server: NameServer): void {

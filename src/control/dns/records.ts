@@ -17,7 +17,10 @@ export class DnsRecords implements DnsView {
   private readonly pointersTo = new Map<string, Set<string>>();
   private readonly podsAt = new Counted();
   private readonly networksOf = new Counted();
+  /** By address that pods ask from. */
+  private readonly askersAt = new Counted();
   private ranges: readonly Cidr[] = [];
+  private askers: readonly (readonly [ip: string, pod: string])[] = [];
 
   constructor(readonly domain = 'cluster.local') {}
 
@@ -53,6 +56,7 @@ export class DnsRecords implements DnsView {
     for (const [ip, pod] of this.networks.get(network)?.pods ?? []) {
       this.podsAt.remove(ip, pod);
       this.networksOf.remove(pod, network);
+      this.askersAt.remove(ip, pod);
     }
     const names = namesIn(entries);
     if (entries.length === 0) this.networks.delete(network);
@@ -60,8 +64,16 @@ export class DnsRecords implements DnsView {
     for (const [ip, pod] of names.pods) {
       this.podsAt.add(ip, pod);
       this.networksOf.add(pod, network);
+      this.askersAt.add(ip, pod);
     }
     this.changed();
+  }
+
+  /** Addresses in networks whose names count for nobody: who asks from one is known all the same. */
+  setAskers(askers: readonly (readonly [ip: string, pod: string])[]): void {
+    for (const [ip, pod] of this.askers) this.askersAt.remove(ip, pod);
+    for (const [ip, pod] of askers) this.askersAt.add(ip, pod);
+    this.askers = askers;
   }
 
   /** The cluster's own prefixes: of services and of pods. */
@@ -98,7 +110,7 @@ export class DnsRecords implements DnsView {
   }
 
   private networksOfClient(client: string): string[] {
-    return [...new Set(this.podsAt.of(client).flatMap((pod) => this.networksOf.of(pod)))];
+    return [...new Set(this.askersAt.of(client).flatMap((pod) => this.networksOf.of(pod)))];
   }
 
   private addPointer(ip: string, pointer: string): void {

@@ -20,9 +20,16 @@ export const SERVER_LIMITS = { connections: 512, connectionsOfClient: 32 } as co
 /** Room for what comes while the process does something else (bytes). */
 const RECEIVE_BUFFER = 1024 * 1024;
 
+/** How often another port is chosen where TCP had it and UDP has not. */
+const TRIES = 8;
+
+interface Place extends NameServer {
+  readonly udp: UdpSocket;
+  readonly tcp: Server;
+}
+
 export class DnsServer {
-  private readonly udp: UdpSocket[] = [];
-  private readonly tcp: Server[] = [];
+  private places: readonly Place[] = [];
   private readonly connections = new Map<Socket, string>();
   private readonly answerer: Answerer;
 
@@ -34,33 +41,48 @@ export class DnsServer {
     return this.answerer.counters;
   }
 
+  /** With the ports that were chosen. */
+  get listening(): NameServer[] {
+    return this.places.map(({ address, port }) => ({ address, port }));
+  }
+
   /**
    * Both sockets of an address, or neither. Port 0 chooses one.
    * @returns where it listens. @throws PodwireError DNS_LISTEN_FAILED.
    */
-  async listen({ address, port }: NameServer): Promise<NameServer> {
+  async listen({ address, port }: NameServer, tries = TRIES): Promise<NameServer> {
     const tcp = await this.listenTcp(address, port).catch((error: unknown) => {
       throw listenFailed(address, port, error);
     });
     const bound = tcp.address();
     const chosen = bound !== null && typeof bound === 'object' ? bound.port : port;
     try {
-      this.udp.push(await this.listenUdp(address, chosen));
+      const udp = await this.listenUdp(address, chosen);
+      this.places = [...this.places, { address, port: chosen, udp, tcp }];
+      return { address, port: chosen };
     } catch (error) {
       tcp.close();
+      if (port === 0 && tries > 1) return this.listen({ address, port }, tries - 1);
       throw listenFailed(address, chosen, error);
     }
-    this.tcp.push(tcp);
-    return { address, port: chosen };
+  }
+
+  /** Takes no more questions there; connections that it has go on. */
+  async leave(given: readonly NameServer[]): Promise<void> {
+    const isGiven = (place: NameServer) =>
+      given.some(({ address, port }) => address === place.address && port === place.port);
+    const left = this.places.filter(isGiven);
+    this.places = this.places.filter((place) => !isGiven(place));
+    for (const { tcp } of left) tcp.close();
+    await Promise.all(left.map(({ udp }) => new Promise<void>((done) => udp.close(() => done()))));
   }
 
   async close(): Promise<void> {
     for (const socket of this.connections.keys()) socket.destroy();
-    const closed = [...this.udp, ...this.tcp].map(
-      (one) => new Promise<void>((done) => one.close(() => done())),
-    );
-    this.udp.length = 0;
-    this.tcp.length = 0;
+    const closed = this.places
+      .flatMap(({ udp, tcp }) => [udp, tcp])
+      .map((one) => new Promise<void>((done) => one.close(() => done())));
+    this.places = [];
     await Promise.all(closed);
   }
 
@@ -105,7 +127,8 @@ export class DnsServer {
     // Nobody asks from port 0, and nothing can be sent there.
     if (port === 0) return;
     this.answerer.answer(message, address, udpLimit, (answer) => {
-      if (answer && this.udp.includes(socket)) socket.send(answer, port, address, () => undefined);
+      if (answer && this.places.some(({ udp }) => udp === socket))
+        socket.send(answer, port, address, () => undefined);
     });
   }
 

@@ -29,17 +29,24 @@ export interface Dns {
   readonly upstream: Upstream;
   /** With the ports that were chosen. */
   readonly listening: readonly NameServer[];
+  /**
+   * Listens there and nowhere else; where it listens already it goes on.
+   * @throws PodwireError DNS_LISTEN_FAILED; then it listens where it did.
+   */
+  move(places: readonly NameServer[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /** @throws PodwireError DNS_LISTEN_FAILED; then nothing listens. */
 export async function startDns(options: DnsOptions): Promise<Dns> {
-  const listening: NameServer[] = [];
-  const upstream = new Upstream({ isSelf: (server) => isOneOf(listening, server), onLoop: options.onLoop });
+  const upstream: Upstream = new Upstream({
+    isSelf: (name) => isOneOf(server.listening, name),
+    onLoop: options.onLoop,
+  });
   const resolver = new Resolver(options.view, upstream);
   const server = new DnsServer(resolver, options);
   try {
-    for (const place of options.listen) listening.push(await server.listen(place));
+    for (const place of options.listen) await server.listen(place);
   } catch (error) {
     await server.close();
     throw error;
@@ -55,7 +62,36 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
     upstream.close();
     await server.close();
   };
-  return { server, resolver, upstream, listening, close };
+  return {
+    server,
+    resolver,
+    upstream,
+    get listening() {
+      return server.listening;
+    },
+    move: (places) => move(server, places),
+    close,
+  };
+}
+
+async function move(server: DnsServer, places: readonly NameServer[]): Promise<void> {
+  const before = server.listening;
+  const kept = before.filter((old) => places.some((place) => isAt(old, place)));
+  const opened: NameServer[] = [];
+  try {
+    for (const place of places) {
+      if (!kept.some((old) => isAt(old, place))) opened.push(await server.listen(place));
+    }
+  } catch (error) {
+    await server.leave(opened);
+    throw error;
+  }
+  await server.leave(before.filter((old) => !kept.includes(old)));
+}
+
+/** Port 0 is content with any. */
+function isAt(old: NameServer, { address, port }: NameServer): boolean {
+  return old.address === address && (port === 0 || port === old.port);
 }
 
 /** Who listens on the unspecified address listens on all that the host has. */

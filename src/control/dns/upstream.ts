@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { ask, type Cancel, type NameServer, type Question, questionOf } from './ask.js';
 import { TYPE } from './constants.js';
-import { ServerHealth } from './health.js';
+import { ServerHealth, type UpstreamState } from './health.js';
 import { Inquiry } from './inquiry.js';
 import type { Reply } from './reply.js';
 
@@ -38,6 +38,11 @@ export class Upstream {
 
   get underWay(): number {
     return this.waiting.size;
+  }
+
+  /** Who is asked, in the order of resolv.conf. */
+  get states(): UpstreamState[] {
+    return this.health.list();
   }
 
   /** Questions that are under way end as they began. */

@@ -162,6 +162,27 @@ describe('a server', () => {
     again.close();
   });
 
+  it('moves to other addresses, and stays where it is if it cannot', async () => {
+    const { dns } = await started();
+    const [before] = dns.listening;
+    const other = { address: '127.0.0.3', port: 0 };
+    const foreign = { address: '192.0.2.1', port: 0 };
+    await expect(dns.move([other, foreign])).rejects.toMatchObject({ code: 'DNS_LISTEN_FAILED' });
+    expect(dns.listening).toEqual([before]);
+    await dns.move([{ address: before.address, port: 0 }, other]);
+    expect(dns.listening).toEqual([before, { address: '127.0.0.3', port: expect.any(Number) }]);
+    const connected = opened(dns);
+    await once(connected, 'connect');
+    await dns.move([other]);
+    expect(dns.listening).toHaveLength(1);
+    const refused = connect(before.port, before.address);
+    const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNREFUSED');
+    // A question that came over a connection of before is answered.
+    connected.write(framed(question(WEB, 'A')));
+    expect(await idsOf(connected, 1)).toHaveLength(1);
+  });
+
   it('follows resolv.conf, and forgets what the servers before said', async () => {
     const upstream = await upstreamOf((one) => [say(one, [address(one, 3)])]);
     const { dns, resolvConf } = await started(upstream.port);

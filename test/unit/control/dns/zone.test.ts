@@ -113,6 +113,18 @@ describe('the Kubernetes specification', () => {
 });
 
 describe('names in networks', () => {
+  it('are those of the asker, too, where it asks from an address in another network', () => {
+    const records = clusterRecords();
+    expect(records.names('10.244.0.9', 'cache')).toBeUndefined();
+    records.setAskers([['10.244.0.9', 'default/web']]);
+    expect(records.names('10.244.0.9', 'cache')).toEqual(['10.80.0.3', 'fd00:80::3']);
+    expect(records.names('10.244.0.9', 'secret')).toBeUndefined();
+    // The address itself has no name in a network.
+    expect(records.pointers('10.80.0.3', '10.244.0.9')).toEqual([]);
+    records.setAskers([]);
+    expect(records.names('10.244.0.9', 'cache')).toBeUndefined();
+  });
+
   it('are those of the networks that the asker is in', async () => {
     expect((await ask('cache', 'A', '10.80.0.2')).answers).toEqual(['A 10.80.0.3']);
     expect((await ask('cache.default', 'AAAA', '10.80.0.2')).answers).toEqual(['AAAA fd00:80::3']);
