@@ -16,6 +16,7 @@ import { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { Networks } from './networks.js';
+import { NodeAddresses } from './node-addresses.js';
 import { NodePort } from './node-port.js';
 import { NO_OVERLAYS, Overlays } from './overlays.js';
 import type { Plan } from './plan.js';
@@ -46,6 +47,7 @@ export interface Parts {
   readonly cni: Cni;
   readonly impairments: Impairments;
   readonly ports: Ports;
+  readonly nodeAddresses: NodeAddresses;
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
   readonly services: LiveServices;
@@ -94,6 +96,7 @@ export function assemble(
     },
   });
   const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
+  const nodeAddresses = new NodeAddresses();
   const plan = (generation: number): Plan => ({
     generation,
     networks: networks
@@ -105,6 +108,12 @@ export function assemble(
     pods: ports.planned(),
     impairments: impairments.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
+    services: {
+      cidrs: cluster.serviceCidrs,
+      nodeFrontends: [],
+      externalAddresses: services.externalAddresses,
+      nodeAddresses: nodeAddresses.list,
+    },
   });
   const services: LiveServices = new LiveServices({
     here: { node: self.name },
@@ -167,6 +176,7 @@ export function assemble(
     cni,
     impairments,
     ports,
+    nodeAddresses,
     nodePort,
     publisher,
     services,

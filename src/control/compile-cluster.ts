@@ -3,6 +3,7 @@ import type { DomainSpec, NeighbourSpec, PeerSpec, PortSpec } from '../dataplane
 import { holds } from './cidr.js';
 import { macOf } from './mac.js';
 import {
+  NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
   type Plan,
   type PlannedNetwork,
@@ -58,6 +59,14 @@ export function tunnelDomain({ mac, vni }: PlannedTunnel, home: PlannedNetwork):
 }
 
 /** What comes from a peer is for the default network or the node, and never goes back into the tunnel. */
-export function peerSpec({ live, ...peer }: PlannedPeer, home: PlannedNetwork): PeerSpec {
-  return live ? { ...peer, routedIn: [home.routeTable, NODE_ROUTE_TABLE] } : peer;
+export function peerSpec(
+  { live, ...peer }: PlannedPeer,
+  { routeTable }: PlannedNetwork,
+  hasReturnTable: boolean,
+): PeerSpec {
+  if (!live) return peer;
+  return {
+    ...peer,
+    routedIn: [routeTable, NODE_ROUTE_TABLE, ...(hasReturnTable ? [NODE_RETURN_TABLE] : [])],
+  };
 }

@@ -10,6 +10,8 @@
  * the node only. A peer's subnets are routes of the default network and of the node for as long as the peer is
  * live; the peer itself stays known, so that it is probed.
  *
+ * Services (compile-services.ts): which addresses may be one's; and where answers to clients from outside go.
+ *
  * A direct network's two ports are each other's peer. While it has one, that port stays out of the snapshot
  * and so closed, as a veth is whose other end is not there.
  */
@@ -25,19 +27,28 @@ import type { Limits, Rate } from './api/types.js';
 import { hostPrefix } from './cidr.js';
 import { membersOnPeers, peerSpec, tunnelDomain, tunnelPort } from './compile-cluster.js';
 import { impairmentsByPort } from './compile-impairments.js';
+import {
+  hasServices,
+  lastResort,
+  routesToNode,
+  serviceRoutes,
+  translationSpec,
+  withoutForeign,
+} from './compile-services.js';
 import { macOf } from './mac.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import {
+  NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
   type Plan,
   type PlannedNetwork,
-  type PlannedNode,
   type PlannedPort,
   TUNNEL_DOMAIN,
   TUNNEL_ROUTE_TABLE,
 } from './plan.js';
 
-export function compile(plan: Plan): Snapshot {
+export function compile(given: Plan): Snapshot {
+  const plan = withoutForeign(given);
   const networks = new Map(plan.networks.map((network) => [network.name, network]));
   const impairments = impairmentsByPort(plan.impairments ?? [], plan.pods);
   const members = plan.node ? [plan.node, ...plan.pods] : plan.pods;
@@ -49,6 +60,7 @@ export function compile(plan: Plan): Snapshot {
   });
   const home = networks.get(DEFAULT_NETWORK);
   const { cluster } = plan;
+  const translation = translationSpec(plan, home);
   return {
     generation: plan.generation,
     ports: [
@@ -60,11 +72,7 @@ export function compile(plan: Plan): Snapshot {
       ...plan.networks.flatMap((network) => domainSpecs(network, plan)),
       ...(cluster && home ? [tunnelDomain(cluster.tunnel, home)] : []),
     ].sort(byId),
-    routes: [
-      ...plan.networks.flatMap((network) => networkRoutes(network, plan.node)),
-      ...nodeRoutes(plan),
-      ...(cluster && home ? networkRoutes(home, plan.node, TUNNEL_ROUTE_TABLE) : []),
-    ],
+    routes: [...allRoutes(plan, home), ...serviceRoutes(plan, serviceTables(plan))],
     neighbours: [
       ...ports.flatMap(({ id, mac, addresses, attachment }) =>
         attachment.kind === 'domain'
@@ -76,8 +84,9 @@ export function compile(plan: Plan): Snapshot {
     ...(cluster &&
       home && {
         tunnel: { port: cluster.tunnel.port, domain: TUNNEL_DOMAIN },
-        peers: cluster.peers.map((peer) => peerSpec(peer, home)),
+        peers: cluster.peers.map((peer) => peerSpec(peer, home, translation !== undefined)),
       }),
+    ...(translation && { translation }),
   };
 }
 
@@ -115,6 +124,7 @@ function portSpec(port: PlannedPort, network: PlannedNetwork, plan: Plan): PortS
     addresses: port.ips,
     attachment,
     routeTable: isNode ? NODE_ROUTE_TABLE : network.routeTable,
+    ...(isNode && plan.services && { returnTable: NODE_RETURN_TABLE }),
     mtu: port.mtu,
     guard: !isNode && network.sourceGuard,
   };
@@ -147,31 +157,45 @@ function isRouted(network: PlannedNetwork): boolean {
   return network.domains.some(({ gateways }) => gateways.length > 0);
 }
 
+function allRoutes(plan: Plan, home: PlannedNetwork | undefined): RouteSpec[] {
+  const { networks, node, services, cluster } = plan;
+  return [
+    ...networks.flatMap((network) => networkRoutes(network, plan)),
+    ...routedDomains(NODE_ROUTE_TABLE, plan),
+    ...(node && services ? [...routedDomains(NODE_RETURN_TABLE, plan), ...lastResort(node)] : []),
+    ...(cluster && home ? networkRoutes(home, plan, TUNNEL_ROUTE_TABLE) : []),
+  ];
+}
+
+function serviceTables({ networks }: Plan): number[] {
+  return [NODE_ROUTE_TABLE, ...networks.filter(isRouted).map(({ routeTable }) => routeTable)];
+}
+
 /** What pods of the network reach through its gateways. */
 function networkRoutes(
   network: PlannedNetwork,
-  node: PlannedNode | undefined,
+  { node, services }: Plan,
   table = network.routeTable,
 ): RouteSpec[] {
   if (!isRouted(network)) return [];
-  if (!node) return domainRoutes(table, network);
-  const toNode = [...node.ips, ...node.otherAddresses].map((address) => ({
-    table,
-    prefix: hostPrefix(address),
-    kind: 'port' as const,
-    port: node.id,
-  }));
-  return [...domainRoutes(table, network), ...toNode];
+  const toNode = node ? routesToNode(table, node, services) : [];
+  return [...domainRoutes(table, network, services !== undefined), ...toNode];
 }
 
-function nodeRoutes(plan: Plan): RouteSpec[] {
-  return plan.networks.filter(isRouted).flatMap((network) => domainRoutes(NODE_ROUTE_TABLE, network));
+function routedDomains(table: number, { networks, services }: Plan): RouteSpec[] {
+  return networks.filter(isRouted).flatMap((network) => domainRoutes(table, network, services !== undefined));
 }
 
-function domainRoutes(table: number, network: PlannedNetwork): RouteSpec[] {
-  return network.domains.flatMap(({ id, cidrs, gateways }) => [
+function domainRoutes(table: number, { domains }: PlannedNetwork, mayBeService: boolean): RouteSpec[] {
+  const services = mayBeService && hasServices(table) ? { services: 'address' as const } : {};
+  return domains.flatMap(({ id, cidrs, gateways }) => [
     ...cidrs.map((prefix) => ({ table, prefix, kind: 'connected' as const, domain: id })),
-    ...gateways.map((address) => ({ table, prefix: hostPrefix(address), kind: 'local' as const })),
+    ...gateways.map((address) => ({
+      table,
+      prefix: hostPrefix(address),
+      kind: 'local' as const,
+      ...services,
+    })),
   ]);
 }
 

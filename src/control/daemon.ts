@@ -73,6 +73,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   log.info({ io: dataplane.io, reason: dataplane.ioReason, workers }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
   const parts = assemble(mtu, store, cluster, node, dataplane, log);
+  parts.nodeAddresses.set(addresses);
   const tunnel = await cluster.openTunnel(parts.ports);
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());

@@ -9,10 +9,10 @@ import { type DomainLayout, layoutOf } from './layout.js';
 import { MacOwners } from './mac-owners.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
-import { type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './plan.js';
+import { NODE_RETURN_TABLE, type PlannedDomain, type PlannedNetwork, TUNNEL_DOMAIN } from './plan.js';
 import type { Uplink } from './uplinks.js';
 
-/** Bridge domains are numbered below this, and so are route tables; table 0 is the node's. */
+/** Bridge domains are numbered below this. */
 const MOST_DOMAINS = TUNNEL_DOMAIN;
 
 export interface LiveNetwork {
@@ -30,7 +30,8 @@ export interface LiveNetwork {
 
 export class NetworkBuilder {
   private readonly domains = new NumberPool(0, MOST_DOMAINS);
-  private readonly tables = new NumberPool(1, MOST_DOMAINS);
+  /** Table 0 is the node's. */
+  private readonly tables = new NumberPool(1, NODE_RETURN_TABLE);
 
   /** @throws PodwireError NETWORKS_EXHAUSTED */
   build(name: string, spec: NetworkSpec, frozen: boolean): LiveNetwork {

@@ -87,11 +87,11 @@ export class NodePort {
     if (lost) await this.ports.remove(lost);
   }
 
-  /** Makes the kernel's routes follow the networks. */
+  /** Makes the kernel's routes follow the networks, and lead to services. */
   async syncRoutes(): Promise<void> {
     const home = this.networks.get(DEFAULT_NETWORK);
-    const { clusterCidrs, podCidrs } = this.settings.plan;
-    const behind = [...clusterCidrs, ...this.networks.routedCidrs()];
+    const { clusterCidrs, podCidrs, serviceCidrs } = this.settings.plan;
+    const behind = [...clusterCidrs, ...serviceCidrs, ...this.networks.routedCidrs()];
     const cidrs = [...new Set(behind)].filter((cidr) => !podCidrs.includes(cidr));
     await setNodeRoutes(cidrs.flatMap((cidr) => this.routeTo(cidr, home) ?? []));
   }

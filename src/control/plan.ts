@@ -7,6 +7,8 @@ export const NODE_ROUTE_TABLE = 0;
 
 /** Networks' bridge domains and route tables are numbered below these. */
 export const TUNNEL_DOMAIN = 4095;
+/** For answers to whoever came in through the node's port. */
+export const NODE_RETURN_TABLE = 4094;
 export const TUNNEL_ROUTE_TABLE = 4095;
 
 export const TUNNEL_NAME = 'tunnel';
@@ -92,6 +94,18 @@ export interface PlannedCluster {
   readonly peers: readonly PlannedPeer[];
 }
 
+/** Addresses that packets for services have; what the services are is told otherwise (publisher.ts). */
+export interface PlannedServices {
+  /** Prefixes that services' own addresses are in. */
+  readonly cidrs: readonly string[];
+  /** In these: where the node's kernel sends what is for a port of the node (node-frontends.ts). */
+  readonly nodeFrontends: readonly string[];
+  /** Of services, outside of these prefixes; gateways among them are the switch's all the same. */
+  readonly externalAddresses: readonly string[];
+  /** All that the node's kernel answers to, podwire0's or not; nothing of a loopback or link-local scope. */
+  readonly nodeAddresses: readonly string[];
+}
+
 export interface Plan {
   readonly generation: number;
   readonly networks: readonly PlannedNetwork[];
@@ -101,4 +115,6 @@ export interface Plan {
   readonly impairments?: readonly PlannedImpairment[];
   /** Without it there is no other node. */
   readonly cluster?: PlannedCluster;
+  /** Without it nothing is translated. */
+  readonly services?: PlannedServices;
 }

@@ -16,6 +16,7 @@ import type {
   StatsAnswer,
 } from './api/types.js';
 import {
+  NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
   type PlannedNetwork,
   type PlannedPort,
@@ -36,6 +37,7 @@ export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork
   const tables = new Map(networks.map(({ routeTable, name }) => [routeTable, name]));
   tables.set(NODE_ROUTE_TABLE, 'node');
   tables.set(TUNNEL_ROUTE_TABLE, TUNNEL_NAME);
+  tables.set(NODE_RETURN_TABLE, 'answers');
   // By number: a cluster has more routes than one wants to search peers for.
   const peers = new Map(snapshot.peers?.map((peer) => [peer.id, `node/${peer.name}`]));
   const routes = routesOf(snapshot).map(
