@@ -8,6 +8,7 @@ import { Attacher } from './attacher.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { JoinedCluster } from './cluster/join.js';
 import { Cni } from './cni.js';
+import { DnsRecords } from './dns/records.js';
 import { hostAddresses } from './host/addresses.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
@@ -15,9 +16,12 @@ import { Impairments } from './impairments.js';
 import { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
+import { podsElsewhere, podsHere } from './names.js';
 import { Networks } from './networks.js';
 import { NodeAddresses } from './node-addresses.js';
+import { NodeDns } from './node-dns.js';
 import { NodePort } from './node-port.js';
+import type { DaemonOptions } from './options.js';
 import { NO_OVERLAYS, Overlays } from './overlays.js';
 import type { Plan } from './plan.js';
 import { Pods } from './pods.js';
@@ -33,6 +37,7 @@ import {
   Records,
   readPodRecord,
 } from './records.js';
+import { DnsFeed } from './services/dns-feed.js';
 import { LiveServices } from './services/live-services.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { Uplink } from './uplinks.js';
@@ -51,11 +56,15 @@ export interface Parts {
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
   readonly services: LiveServices;
+  readonly dnsFeed: DnsFeed;
+  /** Undefined where names are not served. */
+  readonly dns: NodeDns | undefined;
   readonly reconciler: Reconciler;
   readonly lock: KeyedLock;
 }
 
 export function assemble(
+  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf'>,
   mtu: number,
   store: EmbeddedStore,
   { cluster, store: clusterStore }: JoinedCluster,
@@ -78,7 +87,10 @@ export function assemble(
           routedVni: cluster.vni,
           networks: () => networks,
           nodes: () => cluster.nodes.list().map(({ metadata }) => metadata.name),
-          changed: () => cluster.pathChanged(),
+          changed: () => {
+            cluster.pathChanged();
+            dnsFeed.networksChanged();
+          },
           log,
         });
   const networks: Networks = new Networks({
@@ -93,6 +105,8 @@ export function assemble(
     changed: async () => {
       await publish();
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
+      dnsFeed.networksChanged();
+      void dns?.follow();
     },
   });
   const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
@@ -121,8 +135,32 @@ export function assemble(
     expose: (changes) => changes,
     publish: () => publisher.publishServices(),
     rerouted: () => publish(),
+    planned: (key) => dnsFeed.serviceChanged(key),
     log,
   });
+  const records = new DnsRecords(options.clusterDomain);
+  const dnsFeed: DnsFeed = new DnsFeed({
+    records,
+    services,
+    pods: () => [
+      ...podsHere(podRecords.list()),
+      ...networks.overlays().flatMap(({ name }) => podsElsewhere(name, overlays.othersIn(name))),
+    ],
+    ranges: () => [...cluster.clusterCidrs, ...cluster.serviceCidrs, ...networks.routedCidrs()],
+  });
+  podRecords.onChange = () => dnsFeed.networksChanged();
+  const dns =
+    options.dns === 'off'
+      ? undefined
+      : new NodeDns({
+          records,
+          resolvConf: options.resolvConf,
+          addresses: () => nodePort.ips,
+          gateways: () => networks.gateways(),
+          serviceCidrs: () => cluster.serviceCidrs,
+          services,
+          log,
+        });
   // Until forwarding has services: nothing asks for one yet.
   const target = { swap: dataplane.swap.bind(dataplane), changeServices: async () => {} };
   const publisher = new Publisher(target, plan, services);
@@ -180,6 +218,8 @@ export function assemble(
     nodePort,
     publisher,
     services,
+    dnsFeed,
+    dns,
     reconciler,
     lock,
   };

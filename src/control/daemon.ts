@@ -72,12 +72,14 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const worker = superviseWorker(dataplane, log, undo);
   log.info({ io: dataplane.io, reason: dataplane.ioReason, workers }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
-  const parts = assemble(mtu, store, cluster, node, dataplane, log);
+  const parts = assemble(options, mtu, store, cluster, node, dataplane, log);
   parts.nodeAddresses.set(addresses);
   const tunnel = await cluster.openTunnel(parts.ports);
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
   undo.add(() => parts.services.stop());
+  undo.add(() => parts.dns?.stop());
+  undo.add(() => parts.dnsFeed.stop());
   await cluster.start(tunnel, {
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),
@@ -139,14 +141,19 @@ function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAdd
 }
 
 /** The node has other subnets than before: pods of the old ones are closed, the network and podwire0 made again. */
-async function resubnet({ reconciler, networks, publisher, cluster }: Parts, reason: string): Promise<void> {
+async function resubnet(
+  { reconciler, networks, publisher, cluster, dnsFeed, dns }: Parts,
+  reason: string,
+): Promise<void> {
   await reconciler.closeStranded(cluster.podCidrs, reason);
   await networks.moveDefault(() => publisher.publish());
   await reconciler.renewNode();
+  dnsFeed.networksChanged();
+  await dns?.follow();
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
-  const { networks, impairments, podRecords, nodePort, publisher, reconciler } = parts;
+  const { networks, impairments, podRecords, nodePort, publisher, reconciler, dnsFeed, dns } = parts;
   await networks.load();
   await impairments.load();
   await podRecords.load();
@@ -160,4 +167,6 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
   await nodePort.syncRoutes();
   await reconciler.restoreAll();
   reconciler.start();
+  dnsFeed.networksChanged();
+  await dns?.follow();
 }

@@ -106,6 +106,11 @@ export class Networks {
     );
   }
 
+  /** The switch's own addresses in networks that are routed. */
+  gateways(): string[] {
+    return [...this.live.values()].flatMap(({ layout }) => layout.flatMap(({ gateways }) => gateways));
+  }
+
   /** Prefixes that the node reaches through the switch. */
   routedCidrs(): string[] {
     return [...this.live.values()].filter(({ spec }) => isRouted(spec)).flatMap(({ spec }) => spec.cidrs);

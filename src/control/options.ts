@@ -32,6 +32,12 @@ export interface DaemonOptions extends ListenOptions {
   readonly io: 'auto' | 'uring' | 'poll';
   /** Forwarding threads. */
   readonly workers: number;
+  /** Whether pods are served names. */
+  readonly dns: 'auto' | 'off';
+  /** What services' names end in. */
+  readonly clusterDomain: string;
+  /** Who is asked for all other names. */
+  readonly resolvConf: string;
 }
 
 export type ClusterOption = 'cluster-cidr' | 'service-cidr' | 'vni';
@@ -69,6 +75,19 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   { name: 'mtu', value: 'auto|N', help: 'largest packet of pods, in bytes', default: 'auto' },
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
   { name: 'workers', value: 'N', help: 'forwarding threads, 1 to 16', default: '1' },
+  { name: 'dns', value: 'auto|off', help: 'names for pods, at their gateway', default: 'auto' },
+  {
+    name: 'cluster-domain',
+    value: 'DOMAIN',
+    help: 'what the names of services end in, the same on every node',
+    default: 'cluster.local',
+  },
+  {
+    name: 'resolv-conf',
+    value: 'FILE',
+    help: 'name servers that are asked for all other names',
+    default: '/etc/resolv.conf',
+  },
   {
     name: 'store',
     value: 'embedded|etcd=URL[,URL]',
@@ -126,6 +145,9 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs ?? cidrs.clusterCidrs),
     io: oneOf('--io', values.io ?? 'auto', ['auto', 'uring', 'poll']),
     workers: parseNumber('--workers', values.workers, 1, MOST_WORKERS),
+    dns: oneOf('--dns', values.dns ?? defaultOf('dns'), ['auto', 'off']),
+    clusterDomain: parseDomain(values['cluster-domain'] ?? defaultOf('cluster-domain')),
+    resolvConf: nonEmpty('--resolv-conf', values['resolv-conf'] ?? defaultOf('resolv-conf')),
     ...listen,
   };
 }
@@ -238,6 +260,18 @@ function parseMtu(text: string, podCidrs: readonly string[]): 'auto' | number {
   const mtu = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (mtu >= least && mtu <= MOST_MTU) return mtu;
   throw invalid('--mtu', `'${text}' is neither auto nor a number from ${least} to ${MOST_MTU}`);
+}
+
+/** Names of services stand before it, and all must fit into 253 octets (RFC 1035 section 2.3.4). */
+const LONGEST_DOMAIN = 100;
+
+/** In lower case, without the dot that may end it. */
+function parseDomain(text: string): string {
+  const domain = text.toLowerCase().replace(/\.$/, '');
+  const labels = domain.split('.');
+  const isDomain = labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+  if (isDomain && domain.length <= LONGEST_DOMAIN) return domain;
+  throw invalid('--cluster-domain', `'${text}' is no domain like cluster.local`);
 }
 
 function nonEmpty(flag: string, text: string): string {

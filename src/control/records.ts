@@ -87,6 +87,8 @@ export function podKeyOfPort(port: string): string {
 /** Records of one kind in memory and in the store, written with compare-and-swap. */
 export class Records<T extends object> {
   private readonly records = new Map<string, { value: T; revision: number }>();
+  /** One was written or removed. */
+  onChange: () => void = () => {};
 
   /** @param read what a stored value is, where it is not simply a T. */
   constructor(
@@ -122,11 +124,13 @@ export class Records<T extends object> {
   async save(key: string, value: T): Promise<void> {
     const revision = await this.store.put(this.prefix + key, asJson(value), this.revision(key));
     this.records.set(key, { value, revision });
+    this.onChange();
   }
 
   async remove(key: string): Promise<void> {
     await this.store.delete(this.prefix + key, this.revision(key));
     this.records.delete(key);
+    this.onChange();
   }
 }
 

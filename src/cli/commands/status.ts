@@ -33,6 +33,8 @@ export function renderStatus(status: StatusAnswer, columns?: number): string {
     ['Pods', String(status.pods)],
     ['Networks', String(status.networks)],
     ['Store', storeText(status.store)],
+    ['DNS', dnsText(status.dns)],
+    ...(status.dns ? [['Name servers', upstreamsText(status.dns)] as [string, string]] : []),
     ['Peers', list(status.peers.map(peerText))],
     ['Generation', String(status.generation)],
     ['Running', `version ${status.version}, process ${status.pid}, for ${uptime}`],
@@ -45,6 +47,17 @@ function storeText({ kind, connected, since, reason }: StatusAnswer['store']): s
   if (kind === 'embedded') return 'embedded: cluster state is kept by this node';
   if (connected) return `${kind}, connected for ${age}`;
   return `${kind}, not connected for ${age}: ${reason ?? 'no reason given'}; forwarding goes on with what is known`;
+}
+
+function dnsText(dns: StatusAnswer['dns']): string {
+  if (!dns) return 'off';
+  const { domain, addresses, listening, problem } = dns;
+  if (problem !== null) return `${domain}, not served as it should be: ${problem}`;
+  return `${domain} at ${list(addresses)}, by ${list(listening)}`;
+}
+
+function upstreamsText({ upstreams }: NonNullable<StatusAnswer['dns']>): string {
+  return list(upstreams.map(({ address, state }) => `${address} ${state}`));
 }
 
 function peerText({ name, address, state, rttMicros }: StatusAnswer['peers'][number]): string {

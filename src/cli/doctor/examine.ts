@@ -3,6 +3,7 @@ import type { ApiClient } from '../client.js';
 import { type ClusterQuestion, cluster } from './cluster.js';
 import { type CniPlaces, cni } from './cni.js';
 import { askDaemon, daemon, mtu } from './daemon.js';
+import { dns } from './dns.js';
 import { type Finding, failed } from './finding.js';
 import { ioUring, iproute2, kernel, kernelCalls, nodeVersion, privileges, tunDevice } from './machine.js';
 import { ipv6, overlappingRoutes, reversePathFilter } from './network.js';
@@ -22,7 +23,9 @@ export async function examine(
   const answer = await askDaemon(client);
   const status = 'node' in answer ? answer : undefined;
   findings.push(ipv6(), reversePathFilter(), overlappingRoutes(status?.clusterCIDRs ?? clusterCidrs));
-  findings.push(...(status === undefined ? [answer as Finding] : [daemon(status), mtu(status)]));
+  findings.push(
+    ...(status === undefined ? [answer as Finding] : [daemon(status), mtu(status), dns(status.dns)]),
+  );
   const others = [
     await attemptAll('cluster', () => cluster(client, status, question)),
     await attemptAll('CNI', () => cni(places)),

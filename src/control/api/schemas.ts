@@ -55,6 +55,19 @@ const LIMITS = closed({ egress: RATE, ingress: RATE });
 const NODE_STATE = choice('self', 'up', 'down', 'unknown');
 const ENTRY = { mac: text, port: text, ageMs: optionalCount };
 
+const DNS_STATUS = exactly({
+  domain: text,
+  addresses: list(text),
+  listening: list(text),
+  upstreams: list(exactly({ address: text, state: choice('up', 'down', 'looping') })),
+  problem: optionalText,
+  questions: count,
+  malformed: count,
+  ignored: count,
+  rateDropped: count,
+  servfail: count,
+});
+
 const ATTACHED = {
   name: text,
   namespace: text,
@@ -122,6 +135,7 @@ export const SCHEMAS = {
     networks: count,
     mtu: count,
     nodeIPs: list(text),
+    dns: { oneOf: [DNS_STATUS, { type: 'null' }] },
     version: text,
     pid: count,
     uptimeSeconds: count,

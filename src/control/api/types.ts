@@ -319,9 +319,32 @@ export interface StatusAnswer {
   mtu: number;
   /** Addresses of podwire0. */
   nodeIPs: string[];
+  /** null where names are not served. */
+  dns: DnsStatus | null;
   version: string;
   pid: number;
   uptimeSeconds: number;
+}
+
+export interface DnsStatus {
+  /** What names of services end in. */
+  domain: string;
+  /** Where pods ask, port 53. */
+  addresses: string[];
+  /** Where the server is, with its ports. */
+  listening: string[];
+  /** Who is asked for all other names; `looping`: it asks us what we ask it, and is left out. */
+  upstreams: { address: string; state: 'up' | 'down' | 'looping' }[];
+  /** Why it does not listen where it should. */
+  problem: string | null;
+  questions: number;
+  /** What was no question, and was told so. */
+  malformed: number;
+  /** Answers nobody had asked for, and what is too short. */
+  ignored: number;
+  /** Of clients that ask faster than one may. */
+  rateDropped: number;
+  servfail: number;
 }
 
 export interface RouteEntry {

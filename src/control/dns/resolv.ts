@@ -3,7 +3,7 @@
  * `search` and `domain` counts, what is not understood is passed over. The library stops at three name servers; more
  * are taken here, up to eight.
  */
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
 export interface ResolvConf {
@@ -35,24 +35,38 @@ export function parseResolvConf(text: string): ResolvConf {
 
 /** A missing file has no name servers: a host without a network is like that. */
 export function readResolvConf(path: string): ResolvConf {
+  return parseResolvConf(textOf(path));
+}
+
+function textOf(path: string): string {
   try {
-    return parseResolvConf(readFileSync(path, 'utf8'));
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return parseResolvConf('');
+    if (error instanceof Error && 'code' in error) return '';
     throw error;
   }
 }
 
-/** How often the file is looked at (ms). It may be replaced as a whole, or be a link: looking finds both. */
+/**
+ * How often the file is looked at (ms). It may be replaced as a whole, be a link, or be written within the resolution of
+ * its times: reading it finds all of that.
+ */
 const LOOK_MS = 2000;
 
-/** Calls with what the file says, whenever that has changed. Answers how to stop. */
+/** Calls with what the file says, at once and whenever that has changed. Answers how to stop. */
 export function followResolvConf(
   path: string,
-  changed: (conf: ResolvConf) => void,
+  use: (conf: ResolvConf) => void,
   everyMs = LOOK_MS,
 ): () => void {
-  const look = () => changed(readResolvConf(path));
-  watchFile(path, { persistent: false, interval: everyMs }, look);
-  return () => unwatchFile(path, look);
+  let known = textOf(path);
+  use(parseResolvConf(known));
+  const timer = setInterval(() => {
+    const text = textOf(path);
+    if (text === known) return;
+    known = text;
+    use(parseResolvConf(text));
+  }, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }

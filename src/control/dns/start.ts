@@ -5,7 +5,7 @@
 import { networkInterfaces } from 'node:os';
 import type { AnswererOptions } from './answerer.js';
 import type { NameServer } from './ask.js';
-import { followResolvConf, type ResolvConf, readResolvConf } from './resolv.js';
+import { followResolvConf, type ResolvConf } from './resolv.js';
 import { Resolver } from './resolver.js';
 import { DnsServer } from './server.js';
 import { Upstream } from './upstream.js';
@@ -55,7 +55,6 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
     resolver.cache.clear();
     upstream.setServers(nameservers.map((address) => ({ address, port: options.upstreamPort ?? DNS_PORT })));
   };
-  use(readResolvConf(options.resolvConf));
   const unfollow = followResolvConf(options.resolvConf, use);
   const close = async () => {
     unfollow();

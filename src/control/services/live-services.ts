@@ -29,6 +29,8 @@ export interface LiveServicesParts {
   readonly publish: () => Promise<void>;
   /** `externalAddresses` are others now: the snapshot has routes to them. */
   readonly rerouted: () => Promise<void>;
+  /** A service, or its endpoints, may be other than before: as they are told to the data plane, or where that has none of them. */
+  readonly planned?: (key: string) => void;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -53,7 +55,7 @@ export class LiveServices implements ServicesSource {
   private rerouting: Promise<void> | undefined;
 
   constructor(private readonly parts: LiveServicesParts) {
-    this.plan = new ServicePlan(parts.here);
+    this.plan = new ServicePlan(parts.here, parts.planned);
     this.repeated = new RepeatedLog(parts.log);
     this.clock = parts.clock ?? SYSTEM_CLOCK;
     this.external = new ExternalAddresses((address) =>
@@ -138,6 +140,16 @@ export class LiveServices implements ServicesSource {
   /** Frontends outside of the service prefixes, in no order: a packet for one of them must be looked at. */
   get externalAddresses(): readonly string[] {
     return this.external.list;
+  }
+
+  /** @param key NAMESPACE/NAME */
+  service(key: string): Service | undefined {
+    return this.plan.service(key);
+  }
+
+  /** All of a service: as they were set, and those computed of pods. */
+  endpointSlices(key: string): EndpointSlice[] {
+    return this.plan.endpointSlices(key);
   }
 
   /** As the data plane has it, or is being told. */

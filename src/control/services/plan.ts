@@ -34,7 +34,22 @@ export class ServicePlan {
   private readonly freeIds: number[] = [];
   private nextId = 0;
 
-  constructor(private here: Here) {}
+  /** @param replanned told of each service, with `changes`, that was looked at: what follows from it may be other than before. */
+  constructor(
+    private here: Here,
+    private readonly replanned: (key: string) => void = () => {},
+  ) {}
+
+  service(key: string): Service | undefined {
+    return this.services.get(key);
+  }
+
+  /** All of a service: as written, and computed ones. */
+  endpointSlices(key: string): EndpointSlice[] {
+    const service = this.services.get(key);
+    const written = [...(this.slicesOf.get(key) ?? [])].flatMap((slice) => this.slices.get(slice) ?? []);
+    return service ? this.withComputed(key, service, written) : written;
+  }
 
   /** All there is, in no order. */
   *all(): Iterable<ServiceSpec> {
@@ -120,6 +135,7 @@ export class ServicePlan {
     const changed: ServiceSpec[] = [];
     const removed: number[] = [];
     for (const key of this.dirty) this.replan(key, changed, removed);
+    for (const key of this.dirty) this.replanned(key);
     this.dirty.clear();
     // Only now: a number in both lists would be two services at once.
     this.freeIds.push(...removed);
@@ -146,16 +162,15 @@ export class ServicePlan {
     const extra = this.extras.get(key);
     if (extra) return extra;
     const service = this.services.get(key);
-    return service ? planService(service, this.slicesFor(key, service), this.here) : [];
+    return service ? planService(service, this.endpointSlices(key), this.here) : [];
   }
 
-  private slicesFor(key: string, service: Service): EndpointSlice[] {
-    const applied = [...(this.slicesOf.get(key) ?? [])].flatMap((slice) => this.slices.get(slice) ?? []);
-    if (applied.some(isControlled)) return applied;
+  private withComputed(key: string, service: Service, written: EndpointSlice[]): EndpointSlice[] {
+    if (written.some(isControlled)) return written;
     const { selector = {} } = service.spec;
     const candidates = this.podsByLabel.withAll(namespaceOf(key), selector);
     const pods = [...candidates].flatMap((pod) => this.pods.get(pod) ?? []);
-    return [...applied, ...slicesFromPods(service, pods, this.zones)];
+    return [...written, ...slicesFromPods(service, pods, this.zones)];
   }
 
   private markServicesOf(pod: ServicePod): void {

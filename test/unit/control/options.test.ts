@@ -19,7 +19,18 @@ describe('parseDaemonOptions', () => {
       mtu: 'auto',
       io: 'auto',
       workers: 1,
+      dns: 'auto',
+      clusterDomain: 'cluster.local',
+      resolvConf: '/etc/resolv.conf',
     });
+  });
+
+  it('takes a domain in any case, with or without its last dot', () => {
+    const domainOf = (text: string) => parseDaemonOptions({ ...NAME, 'cluster-domain': text }).clusterDomain;
+    expect(domainOf('K8s.Example.')).toBe('k8s.example');
+    for (const text of ['', '.', 'a..b', '-a', 'a_b', `${'a'.repeat(64)}`, 'ab.'.repeat(40)]) {
+      expect(() => domainOf(text)).toThrow('--cluster-domain');
+    }
   });
 
   it('puts IPv4 first, and ignores what is undefined', () => {

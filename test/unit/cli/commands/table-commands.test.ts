@@ -119,6 +119,18 @@ describe('what the switch knows', () => {
       networks: 1,
       mtu: 1500,
       nodeIPs: ['10.244.0.2'],
+      dns: {
+        domain: 'cluster.local',
+        addresses: ['10.244.0.1', '10.96.0.10'],
+        listening: ['10.244.0.2:40053'],
+        upstreams: [{ address: '192.0.2.53:53', state: 'down' }],
+        problem: null,
+        questions: 3,
+        malformed: 0,
+        ignored: 0,
+        rateDropped: 0,
+        servfail: 1,
+      },
       version: '0.1.0',
       pid: 7,
       uptimeSeconds: 65,
@@ -127,6 +139,10 @@ describe('what the switch knows', () => {
     const { out } = await podwire('status', '--socket', socket);
     expect(out).toContain('Packet I/O:         io_uring (the kernel has it)\n');
     expect(out).toContain('Underlay address:   none\n');
+    expect(out).toContain(
+      'DNS:                cluster.local at 10.244.0.1, 10.96.0.10, by 10.244.0.2:40053\n',
+    );
+    expect(out).toContain('Name servers:       192.0.2.53:53 down\n');
     expect(out).toContain('Running:            version 0.1.0, process 7, for 65s\n');
     expect(JSON.parse((await podwire('status', '-o', 'json', '--socket', socket)).out)).toEqual(status);
   });
