@@ -55,6 +55,8 @@ const TABLE = {
   STATE_MISMATCH: [500, 'the state in the data directory belongs to other options'],
   IPROUTE2_MISSING: [500, 'the program ip of iproute2 is not installed'],
   IPROUTE2_FAILED: [500, 'ip refused a command; the message has its words'],
+  NFT_MISSING: [500, 'the program nft of nftables is not installed'],
+  NFT_FAILED: [500, 'nft refused a command; the message has its words'],
   HOST_FAILED: [500, 'the host could not be configured'],
   DATAPLANE_FAILED: [500, 'the dataplane worker ended unexpectedly or could not start'],
   STOPPING: [503, 'the daemon is stopping'],

@@ -1,18 +1,9 @@
 /**
  * The program `ip` of iproute2: the one place that runs it. Several commands go into one `ip -batch`, which
  * stops at the first that fails.
- *
- * A child process begins in the network namespace in which the thread is that forks it. libuv forks within
- * `spawn`, on the calling thread, so a spawn inside `withNamespace` starts `ip` in the pod's namespace although
- * nobody waits for it there.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { PodwireError } from '../errors.js';
-import { inside } from './inside.js';
-
-/** Where distributions put it, for daemons that are started with a short PATH. */
-const SBIN = '/usr/sbin:/sbin:/usr/local/sbin';
+import { isMissing, type Outcome, runProgram } from './program.js';
 
 /**
  * Runs commands such as `link set dev eth0 up`, in order.
@@ -32,35 +23,19 @@ export async function queryJson<T>(args: readonly string[]): Promise<T> {
   return JSON.parse(output || '[]') as T;
 }
 
-interface Outcome {
-  readonly status: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
 async function run(args: readonly string[], input: string, namespace?: number): Promise<Outcome> {
-  const child = inside(namespace, () => start(args));
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', (error) => reject(startError(error)));
-    child.once('close', (status) => resolve(status));
-  });
-  const { stdin, stdout, stderr } = child;
-  if (!stdin || !stdout || !stderr) return { status: await ended, output: '', errors: '' };
-  stdin.on('error', () => {}); // ip ended before it read everything: its status tells
-  stdin.end(input);
-  const [status, output, errors] = await Promise.all([ended, text(stdout), text(stderr)]);
-  return { status, output, errors };
+  try {
+    return await runProgram('ip', args, input, namespace);
+  } catch (error) {
+    throw error instanceof Error ? startError(error) : error;
+  }
 }
 
-function start(args: readonly string[]): ChildProcess {
-  const PATH = process.env.PATH ? `${process.env.PATH}:${SBIN}` : SBIN;
-  return spawn('ip', args, { env: { ...process.env, PATH, LC_ALL: 'C' }, stdio: 'pipe' });
-}
-
-function startError(error: Error): PodwireError {
-  if ('code' in error && (error.code === 'ENOENT' || error.code === 'EACCES')) {
+function startError(error: Error): Error {
+  if (isMissing(error)) {
     return new PodwireError('IPROUTE2_MISSING', "there is no program 'ip' that can be run: install iproute2");
   }
+  if (!('spawnargs' in error)) return error;
   return new PodwireError('IPROUTE2_FAILED', `ip cannot be started: ${error.message}`, undefined, error);
 }
 
