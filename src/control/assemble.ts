@@ -161,9 +161,7 @@ export function assemble(
           services,
           log,
         });
-  // Until forwarding has services: nothing asks for one yet.
-  const target = { swap: dataplane.swap.bind(dataplane), changeServices: async () => {} };
-  const publisher = new Publisher(target, plan, services);
+  const publisher = new Publisher(dataplane, plan, services);
   const publish = () => publisher.publish();
   const impairments: Impairments = new Impairments({
     records: new Records<Impairment>(store, IMPAIRMENTS),

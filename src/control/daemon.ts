@@ -66,9 +66,9 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   undo.add(() => store.close());
   const node = await claimNode(store, options.name);
   await refuseStrandedPods(store, options.podCidrs);
-  const { workers } = options;
+  const { io, workers, maxFlows } = options;
   adviseOnWorkers(workers, log);
-  const dataplane = await Dataplane.start({ io: options.io, workers });
+  const dataplane = await Dataplane.start({ io, workers, maxFlows });
   const worker = superviseWorker(dataplane, log, undo);
   log.info({ io: dataplane.io, reason: dataplane.ioReason, workers }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);

@@ -3,6 +3,8 @@
  * comes from (flags, environment, file) is the command line's business.
  */
 import { hostname } from 'node:os';
+import { DEFAULT_FLOWS } from '../dataplane/connections.js';
+import { MAX_CAPACITY as MOST_FLOWS } from '../dataplane/flows/flow-memory.js';
 import { AddressError, parseCidr } from '../wire/address.js';
 import { canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
 import { invalid } from './errors.js';
@@ -38,6 +40,8 @@ export interface DaemonOptions extends ListenOptions {
   readonly clusterDomain: string;
   /** Who is asked for all other names. */
   readonly resolvConf: string;
+  /** Connections that are known at most, all threads together. */
+  readonly maxFlows: number;
 }
 
 export type ClusterOption = 'cluster-cidr' | 'service-cidr' | 'vni';
@@ -55,6 +59,9 @@ interface OptionInfo {
   readonly help: string;
   readonly default?: string;
 }
+
+/** Below, what one busy pod opens would be all there is. */
+const LEAST_FLOWS = 1024;
 
 const CLUSTER_CIDR = '10.244.0.0/16,fd00:10:244::/48';
 const SERVICE_CIDR = '10.96.0.0/16,fd00:10:96::/112';
@@ -87,6 +94,12 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
     value: 'FILE',
     help: 'name servers that are asked for all other names',
     default: '/etc/resolv.conf',
+  },
+  {
+    name: 'max-flows',
+    value: 'N',
+    help: `connections known at most, ${LEAST_FLOWS} to ${MOST_FLOWS}`,
+    default: String(DEFAULT_FLOWS),
   },
   {
     name: 'store',
@@ -148,6 +161,7 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     dns: oneOf('--dns', values.dns ?? defaultOf('dns'), ['auto', 'off']),
     clusterDomain: parseDomain(values['cluster-domain'] ?? defaultOf('cluster-domain')),
     resolvConf: nonEmpty('--resolv-conf', values['resolv-conf'] ?? defaultOf('resolv-conf')),
+    maxFlows: parseNumber('--max-flows', values['max-flows'], DEFAULT_FLOWS, MOST_FLOWS, LEAST_FLOWS),
     ...listen,
   };
 }
@@ -221,11 +235,17 @@ function parseStore(text: string, join: string | undefined): StoreChoice {
   return { kind: 'etcd', urls: urls.map((url) => parseServerUrl('--store', url.trim())) };
 }
 
-function parseNumber(flag: string, text: string | undefined, fallback: number, most: number): number {
+function parseNumber(
+  flag: string,
+  text: string | undefined,
+  fallback: number,
+  most: number,
+  least = 1,
+): number {
   if (text === undefined) return fallback;
   const number = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= 1 && number <= most) return number;
-  throw invalid(flag, `'${text}' is not a number from 1 to ${most}`);
+  if (number >= least && number <= most) return number;
+  throw invalid(flag, `'${text}' is not a number from ${least} to ${most}`);
 }
 
 function refuseOverlap(cluster: readonly string[], service: readonly string[]): void {

@@ -8,9 +8,13 @@
 import type { Checksum } from '../wire/checksum.js';
 import * as ipv6 from '../wire/ipv6.js';
 import type { Batch } from './batch.js';
+import { Connections } from './connections.js';
 import type { Counters } from './counters.js';
+import type { FlowTable } from './flows/flow-table.js';
 import type { Learned } from './learned.js';
 import type { PacketPool } from './pool.js';
+import type { AffinityTable } from './services/affinity.js';
+import type { ServiceTable } from './services/service-table.js';
 import type { Tables } from './tables.js';
 
 export interface Element {
@@ -38,6 +42,15 @@ export interface Neighbour {
 export class Context {
   /** Milliseconds, monotonic, read once a cycle. */
   now = 0;
+  /** The same of the machine's clock, an int32: for flows and affinity, whose times are modulo 2^32. */
+  millis = 0;
+  /** The higher of that of `tables` and that of `services`: decisions about flows are of one. */
+  generation = 0;
+  readonly services: ServiceTable;
+  readonly flows: FlowTable;
+  readonly affinity: AffinityTable;
+  /** By port, shared with other engines: 1 where answers to translated connections may come in. */
+  readonly tracked: Uint8Array;
   /** The answer of the last successful `findNeighbour…`; valid until the next call. */
   readonly found: Neighbour = { hi: 0, lo: 0, port: 0 };
 
@@ -47,7 +60,26 @@ export class Context {
     readonly counters: Counters,
     readonly learned: Learned,
     public tables: Tables,
-  ) {}
+    private readonly connections = new Connections(0),
+  ) {
+    this.services = connections.services;
+    this.flows = connections.flows;
+    this.affinity = connections.affinity;
+    this.tracked = connections.tracked;
+    this.follow();
+  }
+
+  /** Between cycles, or before the first. */
+  setTime(now: number): void {
+    this.now = now;
+    this.millis = (now + this.connections.clockStart) | 0;
+  }
+
+  /** To be called when tables or services are others: what was decided before is stale. */
+  follow(): void {
+    this.generation = Math.max(this.tables.generation, this.services.generation);
+    this.flows.generation = this.generation;
+  }
 
   /** Drops a packet that came from `port`. */
   drop(slot: number, reason: number): void {

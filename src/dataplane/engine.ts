@@ -6,16 +6,19 @@
  */
 import type { Checksum } from '../wire/checksum.js';
 import type { Batch } from './batch.js';
+import { Connections, type ConnectionsShare } from './connections.js';
 import { Counters } from './counters.js';
 import type { Device } from './device.js';
 import { Egress } from './egress.js';
 import { Context, type Element } from './element.js';
+import { FlowUpkeep } from './flows/flow-upkeep.js';
 import type { GossipShare } from './gossip.js';
 import { buildGraph, type Graph } from './graph.js';
 import { Learned } from './learned.js';
 import { PacketPool } from './pool.js';
 import type { Prober } from './prober.js';
 import { Segmenter } from './segmenter.js';
+import type { ServiceChanges } from './service-spec.js';
 import type { LimitsShare, Shaper } from './shaping/shaper.js';
 import { Tables, type TablesData } from './tables.js';
 
@@ -34,6 +37,8 @@ export interface EngineOptions {
   readonly express?: boolean;
   /** What limits of ports share with engines side by side. */
   readonly limits?: LimitsShare;
+  /** Its place among engines that share connections; without it a small table of its own. */
+  readonly connections?: ConnectionsShare;
 }
 
 export class Engine {
@@ -47,12 +52,15 @@ export class Engine {
   private readonly inputs: readonly Batch[];
   private readonly probes: boolean;
   private readonly shaper: Shaper;
+  private readonly upkeep: FlowUpkeep;
 
   constructor(options: EngineOptions) {
     this.pool = new PacketPool(options.slots);
     const checksum = options.checksum(this.pool.memory);
     const learned = new Learned(this.counters, options.seed, options.gossip);
-    this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty());
+    const connections = new Connections(options.seed, options.connections);
+    this.context = new Context(this.pool, checksum, this.counters, learned, Tables.empty(), connections);
+    this.upkeep = new FlowUpkeep(connections.flows);
     const segmenter = new Segmenter(this.pool, checksum, this.counters);
     this.egress = new Egress(this.pool, this.counters, segmenter);
     this.graph = buildGraph(
@@ -69,13 +77,15 @@ export class Engine {
     this.probes = options.probes ?? true;
   }
 
+  /** Of what came into force last, snapshot or services. */
   get generation(): number {
-    return this.context.tables.generation;
+    return this.context.generation;
   }
 
   /** Gives a port its device. The port is closed until a snapshot opens it. */
   attach(device: Device): void {
     this.counters.clearPort(device.port);
+    this.upkeep.attach(device.port);
     this.egress.attach(device);
   }
 
@@ -84,9 +94,11 @@ export class Engine {
    * comes first, and the others when it is done: then none learns of the port again.
    */
   detach(port: number): void {
-    const { learned, now } = this.context;
+    const { learned, now, tracked } = this.context;
     this.shaper.forgetPort(port);
     this.egress.detach(port);
+    this.upkeep.detach(port);
+    tracked[port] = 0;
     learned.listen(now);
     learned.forgetPort(port);
   }
@@ -104,9 +116,20 @@ export class Engine {
     for (let port = 0; port < before.length; port++) {
       if (before[port] !== after[port]) context.learned.forgetPort(port);
     }
+    context.follow();
+    this.upkeep.swap(context.tables);
     this.shaper.swap(old, context.tables);
     // A prober that has seen no snapshot has nobody to probe.
     if (this.probes) this.prober.swap(old, context.tables);
+  }
+
+  /**
+   * Puts what is different about services in force. Called between cycles. Throws TableError or AddressError where it cannot be, and
+   * then has changed nothing.
+   */
+  changeServices(changes: ServiceChanges): void {
+    this.context.services.change(changes);
+    this.context.follow();
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */
@@ -139,11 +162,12 @@ export class Engine {
     const learned = this.context.learned.sweep(now);
     const held = this.graph.reassemble.sweep(now);
     const probe = this.prober.sweep(now);
+    const flows = this.upkeep.sweep(now, this.context.millis);
     if (this.shaper.release() || this.prober.hasQueued) {
       this.run();
       this.egress.flush();
     }
-    return sooner(sooner(learned, held), sooner(probe, this.shaper.untilNext()));
+    return sooner(sooner(sooner(learned, held), flows), sooner(probe, this.shaper.untilNext()));
   }
 
   /** Finds out which peers answer. */
@@ -157,7 +181,7 @@ export class Engine {
   }
 
   private setTime(now: number): void {
-    this.context.now = now;
+    this.context.setTime(now);
     this.shaper.setTime();
   }
 

@@ -61,7 +61,7 @@ export const ENGINE = {
 /** Slots of the index for each entry: two are in use in a full table. */
 const SLOTS_PER_ENTRY = 4;
 const LEAST_SLOTS = 16;
-const MAX_CAPACITY = 1 << 24;
+export const MAX_CAPACITY = 1 << 24;
 const MAX_ENGINES = 16;
 
 /** What engines and readers share; it may be posted to another thread. */

@@ -44,6 +44,10 @@ export class FlowTable {
   /** Decisions of another generation are stale. */
   generation = 0;
   readonly hash: KeyedHash;
+  /** Entries that are this engine's. */
+  readonly share: number;
+  /** Flows that a port may have, unless `setQuota` has said otherwise. */
+  readonly defaultQuota: number;
   private readonly own: number;
   private readonly isShared: boolean;
   private readonly finder: FlowFinder;
@@ -62,6 +66,8 @@ export class FlowTable {
     requireInteger('number of ports', ports, 1, 0x10000);
     requireInteger('quota', quota ?? 1, 1, share);
     this.hash = new KeyedHash(memory.seed);
+    this.share = share;
+    this.defaultQuota = quota ?? Math.max(1, share >>> 1);
     this.own = own * ENGINE_WORDS;
     this.base = own * share;
     this.isShared = memory.engines > 1;
@@ -70,7 +76,7 @@ export class FlowTable {
     this.activity = new FlowActivity(memory);
     this.counts = new Int32Array(memory.counts);
     this.finder = new FlowFinder(memory, this.hash, this.records, this.activity, lifetimes(timeouts));
-    this.residents = new Residents(share, ports, quota ?? Math.max(1, share >>> 1), {
+    this.residents = new Residents(share, ports, this.defaultQuota, {
       isKept: (entry) => !isExpendable(this.records.state(entry + this.base)),
       idle: (entry, now) => this.activity.idle(entry + this.base, now),
     });
@@ -79,6 +85,11 @@ export class FlowTable {
   /** Flows that this engine owns, with those that are over and were not swept yet. */
   get size(): number {
     return this.residents.size;
+  }
+
+  /** Entries of this engine that were in use at least once: what a round of the sweep looks at. */
+  get touched(): number {
+    return this.residents.touched;
   }
 
   /** How many of them the port has opened. */
@@ -91,6 +102,7 @@ export class FlowTable {
     return this.counts[this.own + which];
   }
 
+  /** @param quota 1 to `share`. A port that has more gives up one of its own for each that it opens. */
   setQuota(port: number, quota: number): void {
     this.residents.setQuota(port, quota);
   }

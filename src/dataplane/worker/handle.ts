@@ -9,13 +9,18 @@
 import { randomInt } from 'node:crypto';
 import { duplicate } from '../../linux/duplicate.js';
 import { closeFile } from '../../linux/libc.js';
+import { DEFAULT_FLOWS } from '../connections.js';
 import { type CounterReader, SummedCounters } from '../counters.js';
+import { FlowReader } from '../flows/flow-reader.js';
 import type { PeerStates } from '../peer-states.js';
+import type { ServiceChanges } from '../service-spec.js';
 import type { TablesData } from '../tables.js';
+import { clockStart } from './clock.js';
 import type { TunnelPort } from './driver.js';
 import { mergeLearned } from './learned-answer.js';
 import type { IoChoice, LearnedAnswer, Request, UsageAnswer } from './messages.js';
 import { PortOwners } from './port-owners.js';
+import { stepsOf } from './service-steps.js';
 import { type StartedWorkers, startWorkers } from './start-workers.js';
 import type { WorkerEvent, WorkerHandle } from './worker-handle.js';
 
@@ -35,6 +40,8 @@ export interface DataplaneOptions {
   readonly slots?: number;
   /** Keys the hash tables; random unless given. */
   readonly seed?: number;
+  /** Connections that are known at most, all workers together; default DEFAULT_FLOWS. */
+  readonly maxFlows?: number;
 }
 
 export interface TapSpecification {
@@ -68,6 +75,8 @@ export class Dataplane {
   readonly counters: CounterReader;
   /** What probes have found out about each peer; a number is that of the last snapshot whose `swap` has resolved. */
   readonly peerStates: PeerStates;
+  /** Connections, of all workers. Its `now` is `flowTime()`. */
+  readonly flows: FlowReader;
   /** The interface of a port has vanished under it. */
   onPortDown: (id: number, reason: string) => void = () => {};
   /**
@@ -82,8 +91,11 @@ export class Dataplane {
   private readonly workers: readonly WorkerHandle[];
   private readonly owners: PortOwners;
   private failure: Error | undefined;
+  /** Snapshots and changes, one after the other; and the generation of the last one in force. */
+  private last: Promise<unknown> = Promise.resolve();
+  private generation = 0;
 
-  private constructor({ workers, ioReason }: StartedWorkers) {
+  private constructor({ workers, ioReason, connections }: StartedWorkers) {
     this.workers = workers;
     this.owners = new PortOwners(workers.length);
     this.io = workers[0].io;
@@ -91,14 +103,16 @@ export class Dataplane {
     const counters = workers.map((worker) => worker.counters);
     this.counters = counters.length === 1 ? counters[0] : new SummedCounters(counters);
     this.peerStates = workers[PROBING].peerStates;
+    this.flows = new FlowReader(connections.flows);
     for (const worker of workers) worker.onEvent = (event) => this.hear(event);
     this.watch();
   }
 
   /** Rejects with DataplaneError IO_URING_UNAVAILABLE where io_uring was asked for and cannot be had. */
   static async start(options: DataplaneOptions): Promise<Dataplane> {
-    const { io, workers = 1, slots = DEFAULT_SLOTS, seed = randomInt(2 ** 31) } = options;
-    return new Dataplane(await startWorkers({ io, workers, slots, seed }));
+    const { io, workers = 1, slots = DEFAULT_SLOTS, maxFlows = DEFAULT_FLOWS } = options;
+    const { seed = randomInt(2 ** 31) } = options;
+    return new Dataplane(await startWorkers({ io, workers, slots, seed, maxFlows }));
   }
 
   /**
@@ -158,10 +172,31 @@ export class Dataplane {
    * Resolves when the snapshot is in force everywhere: with the worker that probes last, so that nothing is told of
    * its peers before.
    */
-  async swap(tables: TablesData): Promise<void> {
-    const request: Request = { type: 'swap', tables };
-    await Promise.all(this.others(PROBING).map((worker) => this.tell(worker, request)));
-    await this.tell(this.workers[PROBING], request);
+  swap(tables: TablesData): Promise<void> {
+    return this.inOrder(async () => {
+      const request: Request = { type: 'swap', tables };
+      await Promise.all(this.others(PROBING).map((worker) => this.tell(worker, request)));
+      await this.tell(this.workers[PROBING], request);
+      this.generation = tables.generation;
+    });
+  }
+
+  /**
+   * Resolves when what is different about services is in force everywhere. A large change comes into force in steps, and packets are
+   * forwarded between them. Where it rejects, an unknown part of it is in force.
+   */
+  changeServices(changes: ServiceChanges): Promise<void> {
+    return this.inOrder(async () => {
+      for (const step of stepsOf(changes, this.generation)) {
+        await this.ask({ type: 'services', changes: step });
+      }
+      this.generation = changes.generation;
+    });
+  }
+
+  /** The time of flows (ms, modulo 2^32). */
+  flowTime(): number {
+    return (performance.now() + clockStart()) | 0;
   }
 
   async learned(): Promise<LearnedAnswer> {
@@ -209,6 +244,13 @@ export class Dataplane {
       own.forEach(closeFile);
       throw error;
     }
+  }
+
+  /** After what was asked for before is in force, or has failed. */
+  private inOrder(step: () => Promise<void>): Promise<void> {
+    const result = this.last.then(step);
+    this.last = result.catch(() => undefined);
+    return result;
   }
 
   private others(worker: number): readonly WorkerHandle[] {

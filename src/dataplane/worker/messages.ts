@@ -2,7 +2,9 @@
  * What the control side and the worker say to each other. Every request gets one answer with its number; an
  * event comes unasked.
  */
+import type { SharedConnections } from '../connections.js';
 import type { GossipShare } from '../gossip.js';
+import type { ServiceChanges } from '../service-spec.js';
 import type { TablesData } from '../tables.js';
 import type { RawPort, TapPort, TunnelPort } from './driver.js';
 
@@ -21,6 +23,8 @@ export interface WorkerStart {
   readonly probes: boolean;
   /** What limits of ports share where there are several (shaping/rate-buckets.ts). */
   readonly buckets?: SharedArrayBuffer;
+  /** What all workers know of connections, and this one's place among them. */
+  readonly connections: SharedConnections & { readonly own: number };
 }
 
 export type Request =
@@ -29,6 +33,8 @@ export type Request =
   | { readonly type: 'add-tunnel'; readonly tunnel: TunnelPort }
   | { readonly type: 'remove-port'; readonly port: number }
   | { readonly type: 'swap'; readonly tables: TablesData }
+  /** Several may be parts of one change: all but the last have the generation before. */
+  | { readonly type: 'services'; readonly changes: ServiceChanges }
   | { readonly type: 'learned' }
   | { readonly type: 'usage' }
   | { readonly type: 'stop' };

@@ -34,7 +34,8 @@ class Worker {
   constructor() {
     const { slots, seed, gossip, probes, buckets } = start;
     const limits = buckets && { buckets, clockStart: clockStart() };
-    this.engine = new Engine({ slots, seed, gossip, probes, limits, checksum: wasmChecksum });
+    const connections = { ...start.connections, clockStart: clockStart() };
+    this.engine = new Engine({ slots, seed, gossip, probes, limits, connections, checksum: wasmChecksum });
     const chosen = openDriver(
       start.io,
       this.engine,
@@ -100,6 +101,10 @@ class Worker {
         break;
       case 'swap':
         engine.swap(request.tables);
+        answer(engine.generation);
+        break;
+      case 'services':
+        engine.changeServices(request.changes);
         answer(engine.generation);
         break;
       case 'learned':

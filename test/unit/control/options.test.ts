@@ -22,6 +22,7 @@ describe('parseDaemonOptions', () => {
       dns: 'auto',
       clusterDomain: 'cluster.local',
       resolvConf: '/etc/resolv.conf',
+      maxFlows: 1_048_576,
     });
   });
 
@@ -78,6 +79,7 @@ describe('parseDaemonOptions', () => {
       mtu: '9000',
       io: 'poll',
       workers: '16',
+      'max-flows': '1024',
       store: 'embedded',
       vni: '16777215',
       'tunnel-port': '8472',
@@ -87,6 +89,7 @@ describe('parseDaemonOptions', () => {
       mtu: 9000,
       io: 'poll',
       workers: 16,
+      maxFlows: 1024,
       vni: 16_777_215,
       tunnelPort: 8472,
       given: ['vni'],
@@ -116,6 +119,8 @@ describe('parseDaemonOptions', () => {
     [{ workers: 'many' }, 'INVALID --workers'],
     [{ workers: '0' }, 'INVALID --workers'],
     [{ workers: '17' }, 'INVALID --workers'],
+    [{ 'max-flows': '1023' }, 'INVALID --max-flows'],
+    [{ 'max-flows': '16777217' }, 'INVALID --max-flows'],
     [{ store: 'etcd=127.0.0.1:2379', underlay: '192.0.2.1' }, 'INVALID --store'],
     [{ store: 'etcd=', underlay: '192.0.2.1' }, 'INVALID --store'],
     [{ store: 'etcd=http://127.0.0.1:2379' }, 'INVALID --underlay'],
