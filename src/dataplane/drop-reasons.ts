@@ -45,6 +45,18 @@ const REASONS = [
   ['wrong-vni', 'a tunnel packet with a VXLAN network identifier that this node does not have'],
   ['tunnel-mac', 'a tunnel packet for another MAC address than this node’s'],
   ['tunnel-source', 'a tunnel packet whose inner source does not belong to the node that sent it'],
+  ['no-endpoint', 'for a service that has no endpoint which takes it; the client is told'],
+  [
+    'no-local-endpoint',
+    'for a service that keeps to its node (policy Local), and has endpoints on other nodes only',
+  ],
+  ['endpoint-removed', 'of a TCP connection whose endpoint is gone; the client gets a reset'],
+  ['flow-invalid', 'for a service, but belongs to no connection in its present state, and begins none'],
+  [
+    'flow-table-full',
+    'a new connection that the flow table, or the share of its port in it, has no room for',
+  ],
+  ['fragment-orphan', 'a later fragment for a service, whose first one was not seen'],
   ['rate-limited', 'more than a rate limit lets pass, and enough waits for it'],
   ['impaired-loss', 'lost on purpose, as an impairment of the port asks'],
   ['shaper-full', 'too many packets of the port wait for a rate limit or a delay'],

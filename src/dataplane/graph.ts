@@ -15,6 +15,9 @@
  *                                     answers ─► route-lookup ◄── local ◄┐                ▼
  *                                                                  reassemble         next-hop ─► clamp-mss
  *                                                                                         ▼    to peers │
+ *     routed ─► route-input ─► translate-back ─► route-lookup ─► service ─► route-lookup, or where the route leads
+ *                                   └─► route-lookup (by the table for answers)  ├─► icmp-refused
+ *                                                                                └─► reset ─► route-lookup
  *     ICMP errors (no route, expired, unknown neighbour, …) ─► route-lookup           mtu-check ◄───────┘
  *                                                                                         ├─► output
  *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
@@ -48,13 +51,18 @@ import { NextHop } from './elements/next-hop.js';
 import { Output } from './elements/output.js';
 import { Parse } from './elements/parse.js';
 import { Reassemble } from './elements/reassemble.js';
+import { Reset } from './elements/reset.js';
 import { RouteInput } from './elements/route-input.js';
 import { RouteLookup } from './elements/route-lookup.js';
+import { Service } from './elements/service.js';
 import { SourceGuard } from './elements/source-guard.js';
+import { TranslateBack } from './elements/translate-back.js';
 import { IcmpLimiter } from './icmp-limiter.js';
 import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
 import { type LimitsShare, Shaper } from './shaping/shaper.js';
+import { Chooser } from './translation/chooser.js';
+import { Translator } from './translation/translator.js';
 import { Bundler } from './tunnel/bundler.js';
 import { Joiner } from './tunnel/joiner.js';
 
@@ -106,7 +114,12 @@ export function buildGraph(
   const toPeers = queue();
   const tunnel = queue();
   const routed = queue();
+  const connected = queue();
+  const returning = queue();
   const lookup = queue();
+  const services = queue();
+  const translated = queue();
+  const resets = queue();
   const local = queue();
   const reassembly = queue();
   const ttl = queue();
@@ -120,6 +133,7 @@ export function buildGraph(
     neighbourUnknown: queue(),
     tooBig: queue(),
     portUnreachable: queue(),
+    refused: queue(),
     protocolUnreachable: queue(),
   } satisfies Record<keyof typeof ICMP_ERRORS, Batch>;
 
@@ -132,6 +146,7 @@ export function buildGraph(
     seed,
   );
   const shaper = new Shaper(context, egress, segmenter, resumed, flooded, seed, limits);
+  const translator = new Translator(context, seed);
   const fromTunnel: Element[] = [
     new Decapsulate(
       context,
@@ -147,7 +162,7 @@ export function buildGraph(
     new Parse(context, parse, guard),
     new SourceGuard(context, guard, attachment),
     new Attachment(context, attachment, { domain: classify, direct: output }),
-    new Classify(context, classify, { arp, discovery, route: routed, forward }),
+    new Classify(context, classify, { arp, discovery, route: routed, forward }, translator),
     new ArpResponder(context, arp, { answer: output, forward }),
     new NdResponder(context, discovery, { answer: output, forward }),
     new Forward(context, forward, { known: output, peer: bridgedToPeers, flood }),
@@ -170,14 +185,21 @@ export function buildGraph(
       prober,
     ),
   ];
+  const routes = { forward: ttl, local, noRoute: errors.noRoute, unreachable: errors.unreachable };
   const layer3: Element[] = [
-    new RouteInput(context, routed, { ok: lookup, local }),
-    new RouteLookup(context, lookup, {
-      forward: ttl,
-      local,
-      noRoute: errors.noRoute,
-      unreachable: errors.unreachable,
+    new RouteInput(context, routed, { ok: connected, local }),
+    new TranslateBack(context, connected, translator, { ok: lookup, returning }),
+    new RouteLookup(context, lookup, { ...routes, services }),
+    new Service(context, services, translator, new Chooser(context), {
+      ...routes,
+      translated,
+      refused: errors.refused,
+      reset: resets,
     }),
+    // What is translated goes on in the same sweep, and so before what comes later.
+    new RouteLookup(context, translated, { ...routes, services }),
+    new RouteLookup(context, returning, { ...routes, services }, true),
+    new Reset(context, resets, lookup),
     new DecrementTtl(context, ttl, { ok: nextHop, expired: errors.expired }),
     new NextHop(context, nextHop, { ok: mtu, peer: toPeers, unknown: errors.neighbourUnknown }),
     new ClampMss(context, toPeers, mtu),
@@ -186,7 +208,7 @@ export function buildGraph(
   ];
   const limiter = new IcmpLimiter(seed);
   const errorElements = (Object.keys(errors) as (keyof typeof errors)[]).map(
-    (name) => new IcmpError(context, errors[name], lookup, limiter, ICMP_ERRORS[name]),
+    (name) => new IcmpError(context, errors[name], connected, limiter, ICMP_ERRORS[name]),
   );
   const out: Element[] = [
     new Output(context, output, shaper, tunnel, shaper),

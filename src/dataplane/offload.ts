@@ -76,3 +76,12 @@ export function segmentLength(pool: PacketPool, slot: number): number {
   const whole = l4 - pool.l3[slot] + header + pool.gsoSize[slot];
   return Math.min(whole, pool.l3Length[slot]);
 }
+
+/** Packets on the wire that this one stands for. */
+export function wirePackets(pool: PacketPool, slot: number): number {
+  if (pool.gsoType[slot] === GSO.NONE) return 1;
+  const l4 = pool.l4[slot];
+  const header = pool.protocol[slot] === PROTOCOL.TCP ? dataOffset(pool.view, l4) : UDP_HEADER;
+  const payload = pool.l3Length[slot] - (l4 - pool.l3[slot]) - header;
+  return Math.max(1, Math.ceil(payload / pool.gsoSize[slot]));
+}

@@ -28,6 +28,8 @@ export const PACKET = {
   ORIGINATED: 8,
   /** IPv4 with options: the router has more to check. */
   OPTIONS: 16,
+  /** Its addresses are another's already: it is for no service any more. */
+  TRANSLATED: 32,
 } as const;
 
 /** Bit of `PacketPool.vlan` that tells VLAN 0 (priority tag) from no tag at all. */

@@ -11,6 +11,15 @@ import { KIND, PACKET, type PacketPool } from './pool.js';
 export const TRUSTED = PACKET.PARTIAL_CHECKSUM | PACKET.CHECKSUM_VALID;
 
 /**
+ * Whether the transport checksum is still to be completed, and so holds the pseudo header's sum alone. A partial checksum
+ * may also be that of a packet inside.
+ */
+export function isSumPending(pool: PacketPool, slot: number): boolean {
+  if ((pool.flags[slot] & PACKET.PARTIAL_CHECKSUM) === 0) return false;
+  return pool.at[slot] + pool.checksumStart[slot] === pool.l4[slot];
+}
+
+/**
  * For a whole packet with a transport header. ICMP, ICMPv6, TCP and UDP are looked at, each only over the IP
  * version that it belongs to; UDP over IPv4 may have no checksum (RFC 768), over IPv6 it must (RFC 8200
  * section 8.1).

@@ -43,7 +43,7 @@ export const MAX_HEADER_LENGTH = 60;
 export const FLAG = { DONT_FRAGMENT: 0x4000, MORE_FRAGMENTS: 0x2000 } as const;
 
 /** Upper-layer protocols, for IPv4's protocol field and IPv6's next header (IANA, protocol-numbers). */
-export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58 } as const;
+export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58, SCTP: 132 } as const;
 
 export function version(view: DataView, at: number): number {
   return view.getUint8(at + VERSION_IHL) >>> 4;

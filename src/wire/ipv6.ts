@@ -128,6 +128,15 @@ export function copyAddress(view: DataView, toAddress: number, fromAddress: numb
   );
 }
 
+/** Exchanges source and destination of the header at `at`. */
+export function swapAddresses(view: DataView, at: number): void {
+  for (let i = 0; i < ADDRESS_LENGTH; i += 4) {
+    const word = view.getInt32(at + SRC + i);
+    view.setInt32(at + SRC + i, view.getInt32(at + DST + i));
+    view.setInt32(at + DST + i, word);
+  }
+}
+
 export function sameAddress(view: DataView, a: number, b: number): boolean {
   return (
     word(view, a, 3) === word(view, b, 3) &&

@@ -167,3 +167,23 @@ export function writeHeader(
   view.setUint16(at + WINDOW, window);
   view.setUint32(at + CHECKSUM, 0);
 }
+
+/**
+ * Makes the header at `at` that of a reset without options and data, with checksum 0; ports stay. `isAcknowledged`: it
+ * answers a segment that acknowledged `sequence`, and acknowledges nothing itself.
+ */
+export function writeReset(
+  view: DataView,
+  at: number,
+  sequence: number,
+  acknowledgment: number,
+  isAcknowledged: boolean,
+): void {
+  view.setUint32(at + SEQUENCE, sequence);
+  view.setUint32(at + ACKNOWLEDGMENT, acknowledgment);
+  view.setUint8(at + DATA_OFFSET, HEADER_LENGTH << 2);
+  view.setUint8(at + FLAGS, isAcknowledged ? FLAG.RST : FLAG.RST | FLAG.ACK);
+  view.setUint16(at + WINDOW, 0);
+  view.setUint16(at + CHECKSUM, 0);
+  view.setUint16(at + URGENT, 0);
+}

@@ -16,7 +16,8 @@ import * as ipv6 from '../../wire/ipv6.js';
 import * as tcp from '../../wire/tcp.js';
 import type { Batch } from '../batch.js';
 import type { Context, Element } from '../element.js';
-import { KIND, PACKET, type PacketPool } from '../pool.js';
+import { KIND, type PacketPool } from '../pool.js';
+import { isSumPending } from '../transport-checksum.js';
 
 export class ClampMss implements Element {
   readonly name = 'clamp-mss';
@@ -59,12 +60,6 @@ function clamp(pool: PacketPool, slot: number, mtu: number): void {
   const isOdd = ((value - l4) & 1) === 1;
   const old = isOdd ? swap(announced) : announced;
   tcp.setChecksum(view, l4, update16(tcp.checksum(view, l4), old, isOdd ? swap(limit) : limit));
-}
-
-/** A partial checksum may also be that of a packet inside the TCP segment. */
-function isSumPending(pool: PacketPool, slot: number): boolean {
-  if ((pool.flags[slot] & PACKET.PARTIAL_CHECKSUM) === 0) return false;
-  return pool.at[slot] + pool.checksumStart[slot] === pool.l4[slot];
 }
 
 function swap(word: number): number {

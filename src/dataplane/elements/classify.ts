@@ -4,7 +4,8 @@
  * Untagged ARP and neighbour discovery go to their responders; packets for the switch's own MAC to the router;
  * IEEE 802.1D reserved addresses are not forwarded (section 7.12.6); the rest is forwarded at layer 2. The
  * switch's addresses live in the untagged network, so tagged packets for its MAC are dropped. Learns the
- * source of packets from unguarded ports where the domain asks for it.
+ * source of packets from unguarded ports where the domain asks for it. Answers of a service's backend to a client in its
+ * own network are addressed to that client, and go to the router nevertheless, which translates them back.
  *
  * Outputs: `arp`, `discovery`, `route`, `forward`. Drops: link-protocol, vlan-not-routed, not-ip.
  */
@@ -15,6 +16,7 @@ import type { Context, Element } from '../element.js';
 import { isDiscovery } from '../neighbour-discovery.js';
 import { KIND } from '../pool.js';
 import { GUARD } from '../tables/port-table.js';
+import type { Translator } from '../translation/translator.js';
 import { isLinkProtocol } from './guard-rules.js';
 
 export interface ClassifyOutputs {
@@ -31,6 +33,7 @@ export class Classify implements Element {
     private readonly context: Context,
     readonly input: Batch,
     private readonly outputs: ClassifyOutputs,
+    private readonly translator: Pick<Translator, 'isKnown'>,
   ) {}
 
   process(batch: Batch): void {
@@ -66,7 +69,17 @@ export class Classify implements Element {
       return;
     }
     if (isLinkProtocol(hi, lo | 0)) context.drop(slot, DROP['link-protocol']);
+    else if (context.tracked[pool.port[slot]] === 1 && this.isAnswer(slot, hi)) outputs.route.push(slot);
     else outputs.forward.push(slot);
+  }
+
+  /** Of a backend to a client in its own network: the router translates it back. */
+  private isAnswer(slot: number, hi: number): boolean {
+    const { pool, tables } = this.context;
+    const kind = pool.kind[slot];
+    if (pool.vlan[slot] !== 0 || (kind !== KIND.IPV4 && kind !== KIND.IPV6)) return false;
+    if (tables.domains.routed[pool.domain[slot]] === 0 || ethernet.isMulticastHi(hi)) return false;
+    return this.translator.isKnown(slot);
   }
 
   /**

@@ -108,6 +108,7 @@ export class Express implements Element {
     if (ports.open[port] !== 1 || ports.guard[port] !== GUARD.OWN || ports.shapedFrom[port] === 1)
       return false;
     if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
+    if (this.context.tracked[port] === 1) return false;
     const domain = ports.domain[port];
     const pair = ports.v4Start[port] * 2;
     this.domain = domain;

@@ -72,6 +72,13 @@ export const ICMP_ERRORS = {
     reason: 'no-service',
     fromDestination: true,
   },
+  refused: {
+    name: 'icmp-refused',
+    v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.PORT },
+    v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.PORT },
+    reason: 'no-endpoint',
+    fromDestination: true,
+  },
   protocolUnreachable: {
     name: 'icmp-protocol-unreachable',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.PROTOCOL },

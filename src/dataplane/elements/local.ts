@@ -148,21 +148,13 @@ export class Local implements Element {
       pool.length[slot] -= extra;
     }
     const l3 = pool.l3[slot];
-    swapAddresses(view, l3);
+    ipv6.swapAddresses(view, l3);
     ipv6.writeHeader(view, l3, ipv6.trafficClass(view, l3), 0, length, PROTOCOL.ICMPV6, ORIGINATED_TTL);
     icmpv6.turnIntoEchoReply(view, l4);
     if ((pool.flags[slot] & TRUSTED) === 0) return;
     icmpv6.setChecksum(view, l4, 0);
     const pseudo = pseudoIpv6(view, l3, PROTOCOL.ICMPV6, length);
     icmpv6.setChecksum(view, l4, l4Checksum(checksum, pseudo, l4, length));
-  }
-}
-
-function swapAddresses(view: DataView, l3: number): void {
-  for (let i = 0; i < ipv6.ADDRESS_LENGTH; i += 4) {
-    const word = view.getUint32(l3 + ipv6.SRC + i);
-    view.setUint32(l3 + ipv6.SRC + i, view.getUint32(l3 + ipv6.DST + i));
-    view.setUint32(l3 + ipv6.DST + i, word);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * RouteLookup: longest-prefix match of the destination in the ingress port's route table.
+ * RouteLookup: longest-prefix match of the destination in the ingress port's route table, or, where the element is made so,
+ * in the one that `info` names. What the switch itself says is looked up in the table for answers to who is behind the port.
  *
  * `info` of a packet that is forwarded is its next hop: an index into `tables.nextHops`, or ON_LINK. What the
  * switch itself says to a link-local address cannot be looked up, since every link has those: it is ON_LINK,
@@ -8,7 +9,9 @@
  * What it says to something from the tunnel goes back to the peer whose prefix that came from, whether or not a
  * route to it is in force: two nodes that each wait for an answer of the other before they use it must get one.
  *
- * Outputs: `forward`, `local` (an address of the switch), `noRoute`, `unreachable` (by a route that says so).
+ * A route may say that packets along it may be for a service; those that were translated already are not asked again.
+ *
+ * Outputs: `services`, with the next hop in `info`; `forward`, `local` (an address of the switch), `noRoute`, `unreachable` (by a route that says so).
  */
 import * as ipv4 from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
@@ -21,8 +24,11 @@ import { PEER_SOURCES_TABLE } from '../tables.js';
 /** In `info` instead of a next hop: out of the ingress port, to the MAC address that the frame already has. */
 export const ON_LINK = -2;
 const NO_ROUTE = -1;
+/** Of packets whose destination is their last one. */
+const FINAL = PACKET.ORIGINATED | PACKET.TRANSLATED;
 
 export interface RouteLookupOutputs {
+  readonly services: Batch;
   readonly forward: Batch;
   readonly local: Batch;
   readonly noRoute: Batch;
@@ -36,16 +42,19 @@ export class RouteLookup implements Element {
     private readonly context: Context,
     readonly input: Batch,
     private readonly outputs: RouteLookupOutputs,
+    private readonly isTableGiven = false,
   ) {}
 
   process(batch: Batch): void {
     const { pool, tables } = this.context;
-    const { kind } = tables.nextHops;
+    const { kind, services } = tables.nextHops;
     for (let i = 0; i < batch.count; i++) {
       const slot = batch.slots[i];
       const hop = this.lookup(slot);
       pool.info[slot] = hop;
-      if (hop >= 0) this.outputFor(kind[hop]).push(slot);
+      if (hop >= 0 && services[hop] !== 0 && (pool.flags[slot] & FINAL) === 0)
+        this.outputs.services.push(slot);
+      else if (hop >= 0) this.outputFor(kind[hop]).push(slot);
       else if (hop === ON_LINK) this.outputs.forward.push(slot);
       else this.outputs.noRoute.push(slot);
     }
@@ -59,12 +68,15 @@ export class RouteLookup implements Element {
 
   private lookup(slot: number): number {
     const { pool, tables } = this.context;
+    const { ports } = tables;
+    if (this.isTableGiven) return this.find(slot, pool.info[slot]);
     if ((pool.flags[slot] & PACKET.ORIGINATED) !== 0) {
       if (this.isToLinkLocal(slot)) return ON_LINK;
       const hop = pool.port[slot] === tables.tunnel.port ? this.find(slot, PEER_SOURCES_TABLE) : NO_ROUTE;
       if (hop >= 0) return hop;
+      return this.find(slot, ports.returnTable[pool.port[slot]]);
     }
-    return this.find(slot, tables.ports.routeTable[pool.port[slot]]);
+    return this.find(slot, ports.routeTable[pool.port[slot]]);
   }
 
   private isToLinkLocal(slot: number): boolean {

@@ -93,6 +93,11 @@ export class FlowRecords {
     return this.words[((handle >>> 1) << RECORD_SHIFT) + ((handle & 1) << TUPLE_SHIFT) + word];
   }
 
+  /** The same of IPv6 addresses: source and destination, four words each. */
+  addressWord(handle: number, word: number): number {
+    return this.addresses[(handle << 3) + word];
+  }
+
   private hasAddresses(handle: number, key: FlowKey): boolean {
     const { addresses } = this;
     const { source, destination } = key;

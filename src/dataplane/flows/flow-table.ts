@@ -125,6 +125,21 @@ export class FlowTable {
     return this.finder.find(from, to, ports, subject, key.isIpv6 ? key : null, now, this.generation);
   }
 
+  /** Word `word` of the tuple of a way that was looked up, as flow-key.ts has them: what stands for addresses, ports. */
+  tupleWord(handle: number, word: number): number {
+    return this.records.tupleWord(handle, word);
+  }
+
+  /** Word `word` of an IPv6 tuple: 0 to 3 of the source, 4 to 7 of the destination. */
+  addressWord(handle: number, word: number): number {
+    return this.records.addressWord(handle, word);
+  }
+
+  /** The port that the flow's first packet came in by. */
+  opener(handle: number): number {
+    return this.records.port(handle >>> 1);
+  }
+
   /**
    * Tells of packets of the flow that was looked up: `state` as the lookup gave it. Flags, sequence and acknowledgment are those of
    * TCP; `flags` of SCTP: SCTP_END or 0; 0 of others. One of TRACK.

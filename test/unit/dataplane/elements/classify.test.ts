@@ -44,7 +44,8 @@ function setUp(snapshot = GUARDED) {
     route: fixture.batch(),
     forward: fixture.batch(),
   };
-  return { fixture, outputs, element: new Classify(fixture.context, fixture.batch(), outputs) };
+  const element = new Classify(fixture.context, fixture.batch(), outputs, { isKnown: () => false });
+  return { fixture, outputs, element };
 }
 
 /** Ports behind which the two halves of a MAC address were learned, by VLAN 0 and 5. */

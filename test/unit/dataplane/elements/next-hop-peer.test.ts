@@ -48,6 +48,7 @@ function setUp(snapshot = TUNNEL_SNAPSHOT) {
   const element = new NextHop(fixture.context, fixture.batch(), outputs);
   const nowhere = fixture.batch();
   const lookup = new RouteLookup(fixture.context, fixture.batch(), {
+    services: nowhere,
     forward: element.input,
     local: nowhere,
     noRoute: nowhere,

@@ -88,6 +88,7 @@ function setUp(snapshot = SNAPSHOT) {
   const element = new NextHop(fixture.context, fixture.batch(), outputs);
   const nowhere = fixture.batch();
   const lookup = new RouteLookup(fixture.context, fixture.batch(), {
+    services: nowhere,
     forward: element.input,
     local: nowhere,
     noRoute: nowhere,

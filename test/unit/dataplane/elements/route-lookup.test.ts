@@ -58,6 +58,7 @@ const LINK_LOCAL_6 = bytes(`
 function setUp(snapshot = SNAPSHOT) {
   const fixture = new RouterFixture(snapshot);
   const outputs = {
+    services: fixture.batch(),
     forward: fixture.batch(),
     local: fixture.batch(),
     noRoute: fixture.batch(),
@@ -85,6 +86,7 @@ describe('RouteLookup', () => {
     fixture.run(element, slot);
     const counts = Object.entries(outputs).map(([name, batch]) => [name, batch.count]);
     expect(Object.fromEntries(counts)).toEqual({
+      services: 0,
       forward: 0,
       local: 0,
       noRoute: 0,
