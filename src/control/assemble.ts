@@ -39,6 +39,7 @@ import {
 } from './records.js';
 import { DnsFeed } from './services/dns-feed.js';
 import { LiveServices } from './services/live-services.js';
+import { Resources } from './services/resources.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { Uplink } from './uplinks.js';
 
@@ -59,6 +60,7 @@ export interface Parts {
   readonly dnsFeed: DnsFeed;
   /** Undefined where names are not served. */
   readonly dns: NodeDns | undefined;
+  readonly resources: Resources;
   readonly reconciler: Reconciler;
   readonly lock: KeyedLock;
 }
@@ -202,6 +204,25 @@ export function assemble(
     publish,
     log,
   });
+  const resources = new Resources({
+    store: clusterStore,
+    local: clusterStore === store ? undefined : store,
+    node: self.uid,
+    serviceCidrs: cluster.serviceCidrs,
+    lock,
+    log,
+    settled: () => services.settled(),
+    computedSlices: () => services.computedSlices,
+    pods: {
+      list: (namespace) => podRecords.list().flatMap(([key]) => (isIn(namespace, key) ? key : [])),
+      delete: (key) => pods.delete(...(key.split('/') as [string, string])),
+    },
+  });
+  resources.listen(services);
+  resources.listen({
+    setNamespace: ({ metadata }) => dnsFeed.setNamespace(metadata.name),
+    removeNamespace: (name) => dnsFeed.removeNamespace(name),
+  });
   return {
     store,
     cluster,
@@ -218,7 +239,12 @@ export function assemble(
     services,
     dnsFeed,
     dns,
+    resources,
     reconciler,
     lock,
   };
+}
+
+function isIn(namespace: string | undefined, key: string): boolean {
+  return namespace === undefined || key.startsWith(`${namespace}/`);
 }

@@ -2,7 +2,7 @@
 
 import type { Dataplane } from '../dataplane/worker/handle.js';
 import type { ApiDaemon } from './api/routes.js';
-import { watchResources } from './api/watch.js';
+import { type ClusterReader, watchResources } from './api/watch.js';
 import type { Parts } from './assemble.js';
 import { watchedNode } from './cluster/local-copy.js';
 import { asPodwireError } from './errors.js';
@@ -10,6 +10,7 @@ import { namesOf, podsElsewhere, podsHere } from './names.js';
 import type { DaemonOptions } from './options.js';
 import { TUNNEL_NAME } from './plan.js';
 import { NETWORKS } from './records.js';
+import { watchedResource } from './services/resources-copy.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { VERSION } from './version.js';
 import { dropsView, fdbView, type NamedPort, neighborsView, routesView, statsView } from './views.js';
@@ -27,6 +28,7 @@ export function apiDaemon(
     publisher,
     store,
     cluster,
+    resources,
     overlays,
     podRecords,
     dns,
@@ -36,6 +38,8 @@ export function apiDaemon(
 ): ApiDaemon {
   const begun = performance.now();
   const isOwn = options.store.kind === 'embedded';
+  const [node, resource] = [watchedNode(isOwn), watchedResource(isOwn)];
+  const watched: ClusterReader = (...entry) => node(...entry) ?? resource(...entry);
   const everyPort = (): NamedPort[] => [
     ...(nodePort.planned ? [nodePort.planned] : []),
     ...(cluster.planned ? [{ id: cluster.planned.tunnel.port, name: TUNNEL_NAME }] : []),
@@ -48,6 +52,7 @@ export function apiDaemon(
     pods,
     cni,
     impairments,
+    resources,
     revision: async () => (await store.list(NETWORKS)).revision,
     status: () => ({
       node: options.name,
@@ -85,7 +90,7 @@ export function apiDaemon(
     drops: () => dropsView(dataplane.counters, everyPort()),
     isHealthy: () => !state.failed(),
     degraded: () => cluster.degraded ?? writeTrouble(store),
-    watch: (after, send) => watchResources(store, pods, watchedNode(isOwn), after, send),
+    watch: (after, send) => watchResources(store, pods, watched, after, send),
     clusterStore: isOwn ? store : undefined,
   };
 }

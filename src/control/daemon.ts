@@ -87,6 +87,8 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   });
   undo.add(() => parts.overlays.close());
   await parts.overlays.start();
+  undo.add(() => parts.resources.close());
+  await parts.resources.start();
   const state = { ready: true, failed: worker.hasFailed };
   const api = apiDaemon(options, mtu, parts, dataplane, state);
   const server = await ApiServer.listen({

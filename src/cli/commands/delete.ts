@@ -10,7 +10,7 @@ import { clientFor, outputFormat, print, printJson } from '../context.js';
 import { ApiError, usage } from '../errors.js';
 import { readManifests } from '../manifests.js';
 import { asOne, displayName } from './apply.js';
-import { kindOf, requestFor } from './get.js';
+import { KIND_HELP, kindOf, requestFor } from './get.js';
 
 interface DeleteOptions {
   readonly filename?: string;
@@ -20,11 +20,13 @@ interface DeleteOptions {
 
 export function deleteCommand(): Command {
   return new Command('delete')
-    .description('delete a resource, or what a manifest describes; an attached pod is detached first')
-    .argument('[KIND]', 'network, node, pod or impairment, also in the plural or short: net, no, po, imp')
+    .description(
+      'delete a resource, or what a manifest describes; an attached pod is detached first, and with a namespace goes what is in it',
+    )
+    .argument('[KIND]', KIND_HELP)
     .argument('[NAME]', 'which one')
     .option('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
-    .option('-n, --namespace <NAMESPACE>', 'namespace of the pod (default: default)')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of what is in one (default: default)')
     .option('--ignore-not-found', 'what does not exist is no error')
     .action(
       async (kind: string | undefined, name: string | undefined, options: DeleteOptions, self: Command) => {
@@ -36,12 +38,17 @@ export function deleteCommand(): Command {
           const resource = await deleteOne(client, path, options.ignoreNotFound ?? false);
           if (resource === undefined) continue;
           deleted.push(resource);
-          if (format === 'table')
-            print(`${displayName({ kind: resource.kind, ...resource.metadata })} deleted\n`);
+          if (format === 'table') for (const line of deletedLines(resource)) print(`${line} deleted\n`);
         }
         if (format === 'json') printJson(asOne(deleted));
       },
     );
+}
+
+/** The resource, behind what went with it. */
+function deletedLines(resource: Resource): string[] {
+  const within = resource.kind === 'Namespace' ? (resource.status?.deleted ?? []) : [];
+  return [...within, displayName({ kind: resource.kind, ...resource.metadata })];
 }
 
 async function pathsOf(

@@ -1,7 +1,17 @@
 /** `podwire get KIND [NAME]`: resources as they are stored, with their status. */
 import { Command } from 'commander';
-import type { Impairment, Network, Node, Pod, Resource, ResourceList } from '../../control/api/types.js';
-import { kindPath } from '../../control/model/kinds.js';
+import type {
+  EndpointSlice,
+  Impairment,
+  Namespace,
+  Network,
+  Node,
+  Pod,
+  Resource,
+  ResourceList,
+  Service,
+} from '../../control/api/types.js';
+import { KINDS, kindPath } from '../../control/model/kinds.js';
 import {
   clientFor,
   type OutputFormat,
@@ -18,8 +28,12 @@ import {
   POD_COLUMNS,
   podRows,
 } from '../output/resources.js';
+import { NAMESPACE_COLUMNS, SERVICE_COLUMNS, SLICE_COLUMNS } from '../output/service-resources.js';
 import type { Column } from '../output/table.js';
-import { podPath, segment } from '../paths.js';
+import { segment } from '../paths.js';
+
+export const KIND_HELP =
+  'network, node, pod, impairment, service, endpointslice or namespace; also in the plural, or short: net, no, po, imp, svc, ns';
 
 interface GetOptions {
   readonly namespace?: string;
@@ -28,11 +42,11 @@ interface GetOptions {
 
 export function getCommand(): Command {
   return new Command('get')
-    .description('resources: networks, nodes, pods, impairments')
-    .argument('<KIND>', 'network, node, pod or impairment, also in the plural or short: net, no, po, imp')
+    .description(`resources: ${KINDS.map(({ plural }) => plural).join(', ')}`)
+    .argument('<KIND>', KIND_HELP)
     .argument('[NAME]', 'one of them')
-    .option('-n, --namespace <NAMESPACE>', 'namespace of pods (default: default)')
-    .option('-A, --all-namespaces', 'pods of all namespaces')
+    .option('-n, --namespace <NAMESPACE>', 'namespace of what is in namespaces (default: default)')
+    .option('-A, --all-namespaces', 'of all namespaces')
     .action(async (word: string, name: string | undefined, options: GetOptions, self: Command) => {
       const format = outputFormat(self, ['table', 'json', 'wide', 'yaml']);
       const request = requestFor(kindOf(word), name, options);
@@ -59,15 +73,26 @@ interface Request {
 }
 
 export function requestFor(kind: string, name: string | undefined, options: GetOptions): Request {
-  if (kind !== 'pods') return clusterRequest(kind, name, options);
+  const { namespaced, kind: word } = KINDS.find(({ plural }) => plural === kind) ?? {};
+  if (!namespaced) return clusterRequest(kind, name, options);
   if (options.allNamespaces) {
-    if (name !== undefined) throw usage('a pod is named within one namespace: use -n instead of -A');
-    return { kind, path: '/v1/pods', none: 'no pods' };
+    const what = word?.toLowerCase();
+    if (name !== undefined) {
+      throw usage(`${articleOf(what)} ${what} is named within one namespace: use -n instead of -A`);
+    }
+    return { kind, path: `/v1/${kind}`, none: `no ${kind}` };
   }
   const namespace = options.namespace ?? 'default';
-  if (name !== undefined) return { kind, path: podPath(namespace, name), none: '' };
-  const path = `/v1/pods?namespace=${segment(namespace, '--namespace')}`;
-  return { kind, path, none: `no pods in namespace ${namespace} (-A shows all namespaces)` };
+  const inPath = segment(namespace, '--namespace');
+  if (name !== undefined) {
+    return { kind, path: `/v1/${kind}/${inPath}/${segment(name, 'NAME')}`, none: '' };
+  }
+  const none = `no ${kind} in namespace ${namespace} (-A shows all namespaces)`;
+  return { kind, path: `/v1/${kind}?namespace=${inPath}`, none };
+}
+
+function articleOf(word: string | undefined): string {
+  return /^[aeiou]/.test(word ?? '') ? 'an' : 'a';
 }
 
 /** Of kinds that are not in namespaces. */
@@ -87,6 +112,9 @@ function printResources(
   const rows = 'items' in answer ? answer.items : [answer];
   if (kind === 'pods') list(podRows(rows as Pod[]), POD_COLUMNS);
   else if (kind === 'nodes') list<Node>(rows as Node[], NODE_COLUMNS);
+  else if (kind === 'services') list<Service>(rows as Service[], SERVICE_COLUMNS);
+  else if (kind === 'endpointslices') list<EndpointSlice>(rows as EndpointSlice[], SLICE_COLUMNS);
+  else if (kind === 'namespaces') list<Namespace>(rows as Namespace[], NAMESPACE_COLUMNS);
   else if (kind === 'impairments') list<Impairment>(rows as Impairment[], IMPAIRMENT_COLUMNS);
   else list<Network>(rows as Network[], NETWORK_COLUMNS);
 

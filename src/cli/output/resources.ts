@@ -113,12 +113,12 @@ function parentOf({ spec: { parent, vlan } }: Network): string | undefined {
   return vlan === undefined ? parent : `${parent}.${vlan}`;
 }
 
-function ageOf(resource: Resource): string | undefined {
+export function ageOf(resource: Resource): string | undefined {
   const since = resource.metadata.creationTimestamp;
   return since === undefined ? undefined : formatAge(Date.now() - Date.parse(since));
 }
 
-function labelsOf(resource: Resource): string {
+export function labelsOf(resource: Resource): string {
   return Object.entries(resource.metadata.labels ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .join(',');

@@ -13,12 +13,14 @@ import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
 import type { Networks } from '../networks.js';
 import type { Pods } from '../pods.js';
+import type { Resources } from '../services/resources.js';
 import type { Store, Watch } from '../store/store.js';
 import { cniRoutes } from './cni-routes.js';
 import { impairmentRoutes } from './impairment-routes.js';
 import { openApi } from './openapi.js';
 import { checkIdentity, putReply } from './replies.js';
 import type { SchemaName } from './schemas.js';
+import { serviceRoutes } from './service-routes.js';
 import { storeRoutes } from './store-routes.js';
 import type {
   DropsAnswer,
@@ -79,6 +81,7 @@ export interface ApiDaemon {
   readonly pods: Pods;
   readonly cni: Cni;
   readonly impairments: Impairments;
+  readonly resources: Resources;
   /** Of the store. */
   revision(): Promise<number>;
   status(): StatusAnswer;
@@ -105,6 +108,10 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
     ...podRoutes(daemon),
     ...cniRoutes(daemon.cni),
     ...impairmentRoutes(daemon.impairments, () => daemon.revision()),
+    ...serviceRoutes(
+      () => daemon.resources,
+      () => daemon.revision(),
+    ),
     ...stateRoutes(daemon),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),

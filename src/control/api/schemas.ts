@@ -6,11 +6,14 @@ import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
 import { ATTACH_SCHEMA, DETACH_SCHEMA, LIMIT_SCHEMA } from '../model/attach.js';
 import { CNI_ADD_SCHEMA, CNI_CHECK_SCHEMA, CNI_DEL_SCHEMA, CNI_GC_SCHEMA } from '../model/cni.js';
+import { ENDPOINT_SLICE_SCHEMA } from '../model/endpoint-slice.js';
 import { IMPAIRMENT_SCHEMA } from '../model/impairment.js';
+import { NAMESPACE_SCHEMA } from '../model/namespace.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
 import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
 import { closed, type Schema } from '../model/schema.js';
+import { SERVICE_SCHEMA } from '../model/service.js';
 import { STORE_SCHEMAS } from './store-schemas.js';
 
 const text: Schema = { type: 'string' };
@@ -80,14 +83,20 @@ const ATTACHED = {
 };
 
 export const SCHEMAS = {
+  EndpointSlice: ENDPOINT_SLICE_SCHEMA,
   Impairment: IMPAIRMENT_SCHEMA,
+  Namespace: NAMESPACE_SCHEMA,
   Network: NETWORK_SCHEMA,
   Node: NODE_SCHEMA,
   Pod: POD_SCHEMA,
+  Service: SERVICE_SCHEMA,
+  EndpointSliceList: listOf('EndpointSlice'),
   ImpairmentList: listOf('Impairment'),
+  NamespaceList: listOf('Namespace'),
   NetworkList: listOf('Network'),
   NodeList: listOf('Node'),
   PodList: listOf('Pod'),
+  ServiceList: listOf('Service'),
   AttachRequest: ATTACH_SCHEMA,
   AttachAnswer: closed({ ...ATTACHED, limits: LIMITS, tap: text }, Object.keys(ATTACHED)),
   DetachRequest: DETACH_SCHEMA,
@@ -179,7 +188,9 @@ export const SCHEMAS = {
   WatchEvent: exactly({
     type: choice('ADDED', 'MODIFIED', 'DELETED'),
     revision: count,
-    object: { oneOf: [ref('Impairment'), ref('Network'), ref('Node'), ref('Pod')] },
+    object: {
+      oneOf: ['EndpointSlice', 'Impairment', 'Namespace', 'Network', 'Node', 'Pod', 'Service'].map(ref),
+    },
   }),
   ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },

@@ -4,10 +4,13 @@
  */
 import type { CycleCounter, PortCounter, Total } from '../../dataplane/counters.js';
 import type { DropReasonName } from '../../dataplane/drop-reasons.js';
+import type { EndpointSlice, Namespace, Service } from '../services/types.js';
+
+export type { EndpointSlice, Namespace, Service };
 
 export interface ObjectMeta {
   name: string;
-  /** Pods only; `default` where it is left out. */
+  /** Of pods, services and endpoint slices; `default` where it is left out. */
   namespace?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
@@ -174,7 +177,7 @@ export interface Impairment {
   };
 }
 
-export type Resource = Impairment | Network | Node | Pod;
+export type Resource = EndpointSlice | Impairment | Namespace | Network | Node | Pod | Service;
 
 export interface ResourceList<T extends Resource = Resource> {
   apiVersion: T['apiVersion'];

@@ -3,7 +3,7 @@ import { invalid, PodwireError } from '../errors.js';
 import type { Pods } from '../pods.js';
 import { IMPAIRMENTS, NETWORKS, PODS, readPodRecord } from '../records.js';
 import type { Change, Json, Store, Watch } from '../store/store.js';
-import type { Impairment, Network, Node, Resource, WatchEvent } from './types.js';
+import type { Impairment, Network, Resource, WatchEvent } from './types.js';
 
 /** @returns undefined where the parameter is not given. @throws PodwireError INVALID */
 export function parseRevision(text: string | null, name = 'revision'): number | undefined {
@@ -12,8 +12,8 @@ export function parseRevision(text: string | null, name = 'revision'): number | 
   throw invalid(name, `'${text}' is not a revision`);
 }
 
-/** The node that a key of the store holds; undefined for another key. */
-export type NodeReader = (key: string, value: Json, revision: number) => Node | undefined;
+/** What of the cluster a key of the store holds: a node, a service; undefined for another key. */
+export type ClusterReader = (key: string, value: Json, revision: number) => Resource | undefined;
 
 /** A WebSocket's path, asked without an upgrade. */
 export function refusePlain(): never {
@@ -24,7 +24,7 @@ export function refusePlain(): never {
 export async function watchResources(
   store: Store,
   pods: Pods,
-  nodes: NodeReader,
+  cluster: ClusterReader,
   after: number | undefined,
   send: (event: WatchEvent) => void,
 ): Promise<Watch> {
@@ -36,15 +36,15 @@ export async function watchResources(
     prefix: '',
     after: after ?? revision,
     onChange: (change) => {
-      const event = eventOf(change, pods, nodes);
+      const event = eventOf(change, pods, cluster);
       if (event) send(event);
     },
   });
 }
 
-function eventOf(change: Change, pods: Pods, nodes: NodeReader): WatchEvent | undefined {
+function eventOf(change: Change, pods: Pods, cluster: ClusterReader): WatchEvent | undefined {
   const { key, revision, value, previous } = change;
-  const object = resourceOf(key, value ?? previous, revision, pods, nodes);
+  const object = resourceOf(key, value ?? previous, revision, pods, cluster);
   if (!object) return undefined;
   const type = value === undefined ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED';
   return { type, revision, object };
@@ -55,7 +55,7 @@ function resourceOf(
   value: Json | undefined,
   revision: number,
   pods: Pods,
-  nodes: NodeReader,
+  cluster: ClusterReader,
 ): Resource | undefined {
   if (key.startsWith(PODS) && value !== undefined) {
     const name = key.slice(PODS.length);
@@ -65,5 +65,5 @@ function resourceOf(
     const resource = value as unknown as Network | Impairment;
     return { ...resource, metadata: { ...resource.metadata, resourceVersion: String(revision) } };
   }
-  return value === undefined ? undefined : nodes(key, value, revision);
+  return value === undefined ? undefined : cluster(key, value, revision);
 }

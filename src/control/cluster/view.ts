@@ -22,6 +22,8 @@ export interface ViewListeners {
   readonly failed: (error: PodwireError) => void;
 }
 
+const OF_NODES = [CLUSTER_NODES, CLUSTER_SUBNETS, CLUSTER_ALIVE];
+
 /** A change that was written is heard of within this time (ms), unless the store goes away. */
 const SEEN_WITHIN = 5000;
 
@@ -46,6 +48,8 @@ export class ClusterView {
   async follow(store: Store, clock?: Clock): Promise<void> {
     const mirror = new Mirror(store, {
       prefix: CLUSTER,
+      // Services can be many, and are mirrored elsewhere.
+      only: (key) => OF_NODES.some((prefix) => key.startsWith(prefix)),
       ...(clock && { clock }),
       onChange: (change) => this.take(change),
       onReset: () => this.listeners.lost(),

@@ -1,12 +1,14 @@
 /**
  * The kinds of resources, and where the API keeps them.
  */
+
+import type { Resource } from '../api/types.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
 import { NAME, NAMESPACE } from './meta.js';
 import { checker } from './schema.js';
 
 export interface KindInfo {
-  readonly kind: 'Impairment' | 'Network' | 'Node' | 'Pod';
+  readonly kind: Resource['kind'];
   readonly apiVersion: string;
   /** As in `/v1/pods`. */
   readonly plural: string;
@@ -38,15 +40,31 @@ export const KINDS: readonly KindInfo[] = [
     words: ['impairment', 'impairments', 'imp'],
   },
   { kind: 'Pod', apiVersion: 'v1', plural: 'pods', namespaced: true, words: ['pod', 'pods', 'po'] },
+  {
+    kind: 'Service',
+    apiVersion: 'v1',
+    plural: 'services',
+    namespaced: true,
+    words: ['service', 'services', 'svc'],
+  },
+  {
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    plural: 'endpointslices',
+    namespaced: true,
+    words: ['endpointslice', 'endpointslices'],
+  },
+  {
+    kind: 'Namespace',
+    apiVersion: 'v1',
+    plural: 'namespaces',
+    namespaced: false,
+    words: ['namespace', 'namespaces', 'ns'],
+  },
 ];
 
 /** Kinds that podwire is going to have, by plural; named so that asking for one is answered with that. */
-export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([
-  ['services', 'Service'],
-  ['endpointslices', 'EndpointSlice'],
-  ['networkpolicies', 'NetworkPolicy'],
-  ['namespaces', 'Namespace'],
-]);
+export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([['networkpolicies', 'NetworkPolicy']]);
 
 export const DEFAULT_NAMESPACE = 'default';
 

@@ -30,6 +30,20 @@ export interface ServiceRanges {
   readonly reserved?: ReadonlyMap<string, string>;
 }
 
+/** One thing of which no two services have the same: a cluster IP, or a port of a protocol at an address. */
+export interface Holding {
+  readonly ip?: string;
+  readonly port?: PortClaim;
+  /** The field that says it. */
+  readonly field: string;
+}
+
+/** All that a service has. */
+export function holdingsOf(service: Service): Holding[] {
+  const ips = ownIps(service).map((ip, index) => ({ ip, field: `spec.clusterIPs[${index}]` }));
+  return [...ips, ...claimsOf(service).map((port) => ({ port, field: port.field }))];
+}
+
 export class ServiceAllocator {
   private readonly ips: ClusterIps;
   private readonly ports: TakenPorts;
@@ -66,6 +80,18 @@ export class ServiceAllocator {
     const service = this.claimed.get(key);
     if (service) this.free(key, service);
     this.claimed.delete(key);
+  }
+
+  /** Keeps from being given what somebody has taken in the cluster store, whose service is not known here. */
+  hold(holder: string, { ip, port }: Pick<Holding, 'ip' | 'port'>): void {
+    if (ip !== undefined) this.ips.take(holder, ip);
+    if (port) this.ports.take(holder, [port]);
+  }
+
+  /** What the holder does not have, stays. */
+  drop(holder: string, { ip, port }: Pick<Holding, 'ip' | 'port'>): void {
+    if (ip !== undefined) this.ips.release(holder, ip);
+    if (port) this.ports.release(holder, [port]);
   }
 
   private free(key: string, service: Service): void {

@@ -22,7 +22,10 @@ import type {
 } from './types.js';
 
 export const SERVICE_LABEL = 'kubernetes.io/service-name';
-const MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
+export const MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
+
+/** Who computes slices here, by its name in them. */
+export const MANAGER = 'podwire.dev';
 
 /** Whoever has this name computes the endpoints of the service already. */
 const KUBERNETES_CONTROLLER = 'endpointslice-controller.k8s.io';
@@ -74,7 +77,7 @@ function sliceFor(
     metadata: {
       name: `${name}-${slices.size}`,
       namespace,
-      labels: { [SERVICE_LABEL]: name, [MANAGER_LABEL]: 'podwire.dev' },
+      labels: { [SERVICE_LABEL]: name, [MANAGER_LABEL]: MANAGER },
     },
     addressType,
     endpoints: [],

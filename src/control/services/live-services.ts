@@ -157,6 +157,11 @@ export class LiveServices implements ServicesSource {
     return this.told.values();
   }
 
+  /** EndpointSlices that are computed from selectors and pods, in no order. */
+  get computedSlices(): Iterable<EndpointSlice> {
+    return this.plan.computedSlices();
+  }
+
   stop(): void {
     this.stopped = true;
     this.retry?.cancel();

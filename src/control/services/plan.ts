@@ -47,13 +47,20 @@ export class ServicePlan {
   /** All of a service: as written, and computed ones. */
   endpointSlices(key: string): EndpointSlice[] {
     const service = this.services.get(key);
-    const written = [...(this.slicesOf.get(key) ?? [])].flatMap((slice) => this.slices.get(slice) ?? []);
-    return service ? this.withComputed(key, service, written) : written;
+    const written = this.writtenSlices(key);
+    return service ? [...written, ...this.computedFor(key, service, written)] : written;
   }
 
   /** All there is, in no order. */
   *all(): Iterable<ServiceSpec> {
     for (const ports of this.planned.values()) yield* ports.values();
+  }
+
+  /** What is computed from selectors and pods, in no order. */
+  *computedSlices(): Iterable<EndpointSlice> {
+    for (const [key, service] of this.services) {
+      yield* this.computedFor(key, service, this.writtenSlices(key));
+    }
   }
 
   /** With families and addresses, as allocated. */
@@ -165,12 +172,16 @@ export class ServicePlan {
     return service ? planService(service, this.endpointSlices(key), this.here) : [];
   }
 
-  private withComputed(key: string, service: Service, written: EndpointSlice[]): EndpointSlice[] {
-    if (written.some(isControlled)) return written;
+  private writtenSlices(key: string): EndpointSlice[] {
+    return [...(this.slicesOf.get(key) ?? [])].flatMap((slice) => this.slices.get(slice) ?? []);
+  }
+
+  private computedFor(key: string, service: Service, written: EndpointSlice[]): EndpointSlice[] {
+    if (written.some(isControlled)) return [];
     const { selector = {} } = service.spec;
     const candidates = this.podsByLabel.withAll(namespaceOf(key), selector);
     const pods = [...candidates].flatMap((pod) => this.pods.get(pod) ?? []);
-    return [...written, ...slicesFromPods(service, pods, this.zones)];
+    return slicesFromPods(service, pods, this.zones);
   }
 
   private markServicesOf(pod: ServicePod): void {

@@ -1,6 +1,6 @@
 /**
  * Service, EndpointSlice and Namespace, as they are written and kept, and the pods that endpoints are computed from.
- * Plain data. The first three move to api/types.ts when the API serves them.
+ * Plain data. The first three are resources of the API (api/types.ts names them too).
  */
 import type { ObjectMeta } from '../api/types.js';
 
@@ -124,6 +124,8 @@ export interface Namespace {
   apiVersion: 'v1';
   kind: 'Namespace';
   metadata: ObjectMeta;
+  /** `deleted`: answered by a DELETE, what was in it: `service/shop/web`. */
+  status?: { phase: 'Active' | 'Terminating'; deleted?: string[] };
 }
 
 /** What services want to know of a pod; pods that have ended for good are none. */

@@ -29,6 +29,10 @@ export interface MirrorChange {
 export interface MirrorOptions {
   /** Keys that begin with it; '' for all. Changes carry whole keys. */
   readonly prefix: string;
+  /** Of these, which ones; default: all. */
+  readonly only?: (key: string) => boolean;
+  /** false: whoever listens keeps them, the mirror keeps null in their place. Default true. */
+  readonly keepsValues?: boolean;
   readonly onChange?: (change: MirrorChange) => void;
   /** The store has lost its data. @param known what the mirror held, of which the changes that follow take away. */
   readonly onReset?: (known: ReadonlyMap<string, Entry>) => void;
@@ -140,27 +144,32 @@ export class Mirror {
 
   private changed({ key, value, revision }: Change): void {
     this.at = revision;
-    this.apply(key, value, revision, false);
+    if (this.isWanted(key)) this.apply(key, value, revision, false);
   }
 
   private take(listing: Listing): void {
     const reset = this.listed && (listing.revision < this.at || listing.store !== this.identity);
-    const found = new Set(listing.entries.map(({ key }) => key));
+    const entries = listing.entries.filter(({ key }) => this.isWanted(key));
+    const found = new Set(entries.map(({ key }) => key));
     const gone = [...this.entries.keys()].filter((key) => !found.has(key));
     if (reset) this.options.onReset?.(new Map(this.entries));
     this.at = listing.revision;
     this.identity = listing.store;
     this.listed = true;
-    for (const { key, value, revision } of listing.entries) {
+    for (const { key, value, revision } of entries) {
       if (reset || this.entries.get(key)?.revision !== revision) this.apply(key, value, revision, reset);
     }
     for (const key of gone) this.apply(key, undefined, listing.revision, reset);
   }
 
+  private isWanted(key: string): boolean {
+    return this.options.only?.(key) ?? true;
+  }
+
   private apply(key: string, value: Json | undefined, revision: number, reset: boolean): void {
     const previous = this.entries.get(key)?.value;
     if (value === undefined) this.entries.delete(key);
-    else this.entries.set(key, { key, value, revision });
+    else this.entries.set(key, { key, value: this.options.keepsValues === false ? null : value, revision });
     this.options.onChange?.({ key, value, previous, revision, reset });
   }
 }

@@ -35,7 +35,7 @@ describe('Router', () => {
     ['GET', '/v1/pods/default/web/more', 'NOT_FOUND'],
     ['GET', '/', 'NOT_FOUND'],
     ['GET', '/v1/pods/%zz/web', 'INVALID path'],
-    ['GET', '/v1/services', 'UNSUPPORTED path'],
+    ['GET', '/v1/networkpolicies', 'UNSUPPORTED path'],
     ['PUT', '/v1/networkpolicies/default/x', 'UNSUPPORTED path'],
     ['GET', '/v1/__proto__', 'NOT_FOUND'],
   ])('%s %s: %s', (method, path, expected) => {

@@ -23,7 +23,11 @@ describe('resourcePath', () => {
     ['text', 'INVALID the document'],
     [{ apiVersion: 'v1', metadata: { name: 'x' } }, 'INVALID kind'],
     [{ kind: 'Pod', metadata: { name: 'x' } }, 'INVALID apiVersion'],
-    [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' } }, 'UNSUPPORTED kind'],
+    [
+      { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'x' } },
+      'UNSUPPORTED kind',
+    ],
+    [{ apiVersion: 'v1', kind: 'EndpointSlice', metadata: { name: 'x' } }, 'INVALID apiVersion'],
     [{ apiVersion: 'v1', kind: 'Network', metadata: { name: 'x' } }, 'INVALID apiVersion'],
     [{ apiVersion: 'v1', kind: 'Pod' }, 'INVALID metadata'],
     [{ apiVersion: 'v1', kind: 'Pod', metadata: {} }, 'INVALID metadata.name'],
@@ -47,12 +51,18 @@ describe('kindPath', () => {
   it.each(['network', 'networks', 'net', 'Networks'])('knows %s', (word) => {
     expect(kindPath(word)).toBe('/v1/networks');
   });
-  it.each(['service', 'services', 'networkpolicies', 'Namespace'])(
-    'says that %s is not there yet',
-    (word) => {
-      expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
-    },
-  );
+  it.each([
+    ['service', 'services'],
+    ['svc', 'services'],
+    ['EndpointSlice', 'endpointslices'],
+    ['ns', 'namespaces'],
+    ['Namespace', 'namespaces'],
+  ])('knows %s', (word, plural) => {
+    expect(kindPath(word)).toBe(`/v1/${plural}`);
+  });
+  it.each(['networkpolicy', 'networkpolicies', 'NetworkPolicy'])('says that %s is not there yet', (word) => {
+    expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
+  });
   it('refuses other words', () => {
     expect(refusal(() => kindPath('deployment'))).toBe('INVALID kind');
   });
