@@ -68,8 +68,10 @@ function askUdp(server: NameServer, question: Question, edns: boolean, done: Don
     const reply = readReply(message, id, question.question);
     if (reply) end(reply);
   });
-  socket.connect(server.port, server.address, () => {
-    if (open) socket.send(encode(id, question, edns));
+  // Where there is no way to it the error comes here, and not as an event.
+  socket.connect(server.port, server.address, (error?: Error) => {
+    if (error) end('refused');
+    else if (open) socket.send(encode(id, question, edns));
   });
   return close;
 }
