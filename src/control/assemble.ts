@@ -14,6 +14,7 @@ import { NODE_IFNAME } from './host/node-interface.js';
 import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
 import { Impairments } from './impairments.js';
 import { KeyedLock } from './keyed-lock.js';
+import { isRouted } from './layout.js';
 import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { podsElsewhere, podsHere } from './names.js';
@@ -37,6 +38,7 @@ import {
   Records,
   readPodRecord,
 } from './records.js';
+import { ClusterPods } from './services/cluster-pods.js';
 import { DnsFeed } from './services/dns-feed.js';
 import { LiveServices } from './services/live-services.js';
 import { Resources } from './services/resources.js';
@@ -61,12 +63,13 @@ export interface Parts {
   /** Undefined where names are not served. */
   readonly dns: NodeDns | undefined;
   readonly resources: Resources;
+  readonly clusterPods: ClusterPods;
   readonly reconciler: Reconciler;
   readonly lock: KeyedLock;
 }
 
 export function assemble(
-  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf'>,
+  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf' | 'zone'>,
   mtu: number,
   store: EmbeddedStore,
   { cluster, store: clusterStore }: JoinedCluster,
@@ -132,7 +135,7 @@ export function assemble(
     },
   });
   const services: LiveServices = new LiveServices({
-    here: { node: self.name },
+    here: { node: self.name, ...(options.zone !== undefined && { zone: options.zone }) },
     serviceCidrs: () => cluster.serviceCidrs,
     expose: (changes) => changes,
     publish: () => publisher.publishServices(),
@@ -150,7 +153,6 @@ export function assemble(
     ],
     ranges: () => [...cluster.clusterCidrs, ...cluster.serviceCidrs, ...networks.routedCidrs()],
   });
-  podRecords.onChange = () => dnsFeed.networksChanged();
   const dns =
     options.dns === 'off'
       ? undefined
@@ -190,6 +192,27 @@ export function assemble(
     checkHeld,
   });
   const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
+  const clusterPods = new ClusterPods({
+    own: {
+      node: self.name,
+      records: () => podRecords.list(),
+      isUp: (attachment) => attacher.isUp(attachment),
+      networkOf: (name) => {
+        const network = networks.find(name);
+        return network && { mode: network.spec.mode, isRouted: isRouted(network.spec) };
+      },
+      nodeIps,
+    },
+    published:
+      cluster.underlay === undefined ? undefined : { store: clusterStore, lease: () => cluster.lease, log },
+    services,
+    isNodeLive: (name) => cluster.isNodeLive(name),
+  });
+  podRecords.onChange = () => {
+    clusterPods.refresh();
+    dnsFeed.networksChanged();
+  };
+  publisher.onSnapshot = () => clusterPods.refresh();
   const checkWritable = () => store.checkWritable();
   const cni = new Cni({ pods, networks, attacher, lock, checkHeld, checkWritable });
   const reconciler = new Reconciler({
@@ -240,6 +263,7 @@ export function assemble(
     dnsFeed,
     dns,
     resources,
+    clusterPods,
     reconciler,
     lock,
   };

@@ -84,7 +84,11 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),
     resubnetted: (reason) => resubnet(parts, reason),
+    nodes: (nodes) => parts.clusterPods.nodes(nodes),
+    leaseChanged: () => parts.clusterPods.leaseChanged(),
   });
+  undo.add(() => parts.clusterPods.stop());
+  await parts.clusterPods.start();
   undo.add(() => parts.overlays.close());
   await parts.overlays.start();
   undo.add(() => parts.resources.close());

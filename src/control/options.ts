@@ -10,6 +10,7 @@ import { canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
 import { invalid } from './errors.js';
 import { type ListenOptions, parseListenOptions, parseServerUrl } from './listen-options.js';
 import { resourceName } from './model/kinds.js';
+import { isLabelValue } from './model/meta.js';
 import { MOST_MTU, MOST_VNI, parsePrefix } from './model/network.js';
 import { VXLAN_PORT } from './model/node.js';
 
@@ -42,6 +43,8 @@ export interface DaemonOptions extends ListenOptions {
   readonly resolvConf: string;
   /** Connections that are known at most, all threads together. */
   readonly maxFlows: number;
+  /** Label `topology.kubernetes.io/zone` of the node. */
+  readonly zone?: string;
 }
 
 export type ClusterOption = 'cluster-cidr' | 'service-cidr' | 'vni';
@@ -79,6 +82,7 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   },
   { name: 'cluster-cidr', value: 'CIDR[,CIDR]', help: 'addresses of all pods', default: CLUSTER_CIDR },
   { name: 'service-cidr', value: 'CIDR[,CIDR]', help: 'addresses of services', default: SERVICE_CIDR },
+  { name: 'zone', value: 'ZONE', help: 'where this node is; services may prefer endpoints in the same zone' },
   { name: 'mtu', value: 'auto|N', help: 'largest packet of pods, in bytes', default: 'auto' },
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
   { name: 'workers', value: 'N', help: 'forwarding threads, 1 to 16', default: '1' },
@@ -162,6 +166,7 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     clusterDomain: parseDomain(values['cluster-domain'] ?? defaultOf('cluster-domain')),
     resolvConf: nonEmpty('--resolv-conf', values['resolv-conf'] ?? defaultOf('resolv-conf')),
     maxFlows: parseNumber('--max-flows', values['max-flows'], DEFAULT_FLOWS, MOST_FLOWS, LEAST_FLOWS),
+    ...(values.zone !== undefined && { zone: parseZone(values.zone) }),
     ...listen,
   };
 }
@@ -181,6 +186,12 @@ function parseName(text = hostname().toLowerCase()): string {
   } catch {
     throw invalid('--name', `'${text}' is not a node name: lower case letters, digits, - and .`);
   }
+}
+
+/** It becomes the value of a label. */
+function parseZone(text: string): string {
+  if (text !== '' && isLabelValue(text)) return text;
+  throw invalid('--zone', `'${text}' is not the value of a label: at most 63 letters, digits, -, _ and .`);
 }
 
 function parseCidrs(values: Values): Pick<DaemonOptions, 'podCidrs' | 'clusterCidrs' | 'serviceCidrs'> {

@@ -312,9 +312,12 @@ export class Pods {
       kind: 'Pod',
       metadata: { ...pod.metadata, resourceVersion },
       ...(pod.spec && { spec: pod.spec }),
-      status: usesHostNetwork(pod)
-        ? hostPodStatus(this.parts.nodeIps())
-        : podStatus(attachments, this.parts.attacher),
+      status: {
+        ...(usesHostNetwork(pod)
+          ? hostPodStatus(this.parts.nodeIps())
+          : podStatus(attachments, this.parts.attacher)),
+        ...(pod.status?.conditions && { conditions: pod.status.conditions }),
+      },
     };
   }
 

@@ -34,6 +34,8 @@ export interface ServicesSource {
 export class Publisher {
   /** The snapshot in force. */
   current: Snapshot = EMPTY_SNAPSHOT;
+  /** Another one is. */
+  onSnapshot: () => void = () => {};
   private running: Promise<void> = Promise.resolve();
   private nextSwap: Promise<void> | undefined;
   private nextServices: Promise<void> | undefined;
@@ -85,6 +87,7 @@ export class Publisher {
     await this.target.swap(tables);
     this.current = snapshot;
     this.inForce = generation;
+    this.onSnapshot();
   }
 
   private async change(): Promise<void> {

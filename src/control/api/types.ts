@@ -109,6 +109,8 @@ export interface PodStatus {
   mtu?: number;
   /** All interfaces; the fields above are the first one's. */
   interfaces?: InterfaceStatus[];
+  /** `Ready` where Kubernetes has said so in the manifest. */
+  conditions?: { type: string; status: string }[];
 }
 
 export interface InterfaceStatus {

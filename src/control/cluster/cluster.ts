@@ -15,7 +15,7 @@ import { type Logger, RepeatedLog } from '../logger.js';
 import type { AddressPlan } from '../network-overlap.js';
 import type { DaemonOptions } from '../options.js';
 import type { PlannedCluster, PlannedPeer, PlannedTunnel } from '../plan.js';
-import type { Store } from '../store/store.js';
+import type { Lease, Store } from '../store/store.js';
 import { type ClusterConfig, configOf } from './config.js';
 import { Liveness, type PeerProbes } from './liveness.js';
 import { LocalCopy } from './local-copy.js';
@@ -24,7 +24,7 @@ import { Nodes } from './nodes.js';
 import { Pacer } from './pacer.js';
 import { PeerIds } from './peer-ids.js';
 import { findPeers, type PeersFound } from './peers.js';
-import { type Identity, publishNode } from './publication.js';
+import { type Identity, publishNode, ZONE_LABEL } from './publication.js';
 import { isPassing, patiently, retrying, StoreLink, storeFields } from './store-link.js';
 import { ClusterView } from './view.js';
 
@@ -59,6 +59,19 @@ export interface ClusterListeners {
   readonly resubnetted: (reason: string) => Promise<void>;
   /** Remember these. */
   readonly remember: (podCidrs: readonly string[]) => Promise<void>;
+  /** This is so of all nodes that are known; told again and again. */
+  readonly nodes?: (nodes: readonly NodeWord[]) => void;
+  /** `lease` is another one. */
+  readonly leaseChanged?: () => void;
+}
+
+/** What services want to know of a node. */
+export interface NodeWord {
+  readonly name: string;
+  /** Routes lead to it and its probe is answered, or it is this one. */
+  readonly isLive: boolean;
+  /** Of its label. */
+  readonly zone: string | undefined;
 }
 
 export class Cluster implements AddressPlan {
@@ -169,6 +182,18 @@ export class Cluster implements AddressPlan {
     return this.parts.options.underlay;
   }
 
+  /** What this node's presence in the cluster is on; undefined: it has none at present. */
+  get lease(): Lease | undefined {
+    return this.membership?.lease;
+  }
+
+  /** Whether it can be reached. */
+  isNodeLive(name: string): boolean {
+    if (name === this.parts.self.name) return true;
+    const peer = this.peerNamed(name);
+    return peer !== undefined && this.routed.has(peer.id);
+  }
+
   get storeStatus(): StoreStatus {
     return this.link.status;
   }
@@ -234,6 +259,7 @@ export class Cluster implements AddressPlan {
       isAlive: this.isOtherAlive,
       lost: async (_lost, left, reason) => this.listeners?.abandoned(left, reason),
       leased: (podCidrs) => this.moved(podCidrs, 'it was lost to another node'),
+      leaseChanged: () => this.listeners?.leaseChanged?.(),
       log,
       clock: this.clock,
     });
@@ -304,10 +330,15 @@ export class Cluster implements AddressPlan {
     this.publishing = undefined;
     if (this.stopped || this.isPublishing || !this.membership) return;
     this.isPublishing = true;
-    const { store, self } = this.parts;
+    const { store, self, options } = this.parts;
     try {
       await this.membership.keepConfig();
-      const revision = await publishNode(store, self, this.ownSpec, this.isOtherAlive);
+      const revision = await publishNode(
+        store,
+        self,
+        { spec: this.ownSpec, zone: options.zone },
+        this.isOtherAlive,
+      );
       await this.view.seen(revision);
       this.repeated.clear('publish');
       this.backoff.reset();
@@ -323,7 +354,9 @@ export class Cluster implements AddressPlan {
   private isPublished(): boolean {
     const own = this.view.known.get(this.parts.self.name);
     if (!own || this.view.known.isLost(this.parts.self.name)) return false;
-    return own.node.metadata.uid === this.parts.self.uid && isDeepStrictEqual(own.node.spec, this.ownSpec);
+    const { uid, labels } = own.node.metadata;
+    if (uid !== this.parts.self.uid || labels?.[ZONE_LABEL] !== this.parts.options.zone) return false;
+    return isDeepStrictEqual(own.node.spec, this.ownSpec);
   }
 
   private async refresh(): Promise<void> {
@@ -347,9 +380,13 @@ export class Cluster implements AddressPlan {
     this.liveness.keep(new Set(this.found.peers.map(({ name }) => name)));
     try {
       this.listeners?.addresses(this.found.peers.map(({ address }) => address));
-      const routed = this.found.peers.filter(({ live }) => live).map(({ id }) => id);
+      const live = new Set(this.found.peers.filter((peer) => peer.live).map(({ id }) => id));
+      // Who is gone is told before, who has come after routes lead there.
+      this.routed = new Set([...this.routed].filter((id) => live.has(id)));
+      this.tellNodes();
       await this.listeners?.changed();
-      this.routed = new Set(routed);
+      this.routed = live;
+      this.tellNodes();
       void this.saveCopy();
       if (this.listeners && this.membership && !this.publishing && !this.isPublishing && !this.isPublished())
         void this.publishSelf();
@@ -357,6 +394,16 @@ export class Cluster implements AddressPlan {
       const { code, message } = asPodwireError(error);
       this.repeated.warn('refresh', { code, error: message }, 'what the cluster says cannot be put in force');
     }
+  }
+
+  private tellNodes(): void {
+    const routed = new Set(this.found.peers.flatMap(({ id, name }) => (this.routed.has(id) ? [name] : [])));
+    const nodes = this.view.known.list().map(({ node: { metadata } }) => ({
+      name: metadata.name,
+      isLive: metadata.name === this.parts.self.name || routed.has(metadata.name),
+      zone: metadata.labels?.[ZONE_LABEL],
+    }));
+    this.listeners?.nodes?.(nodes);
   }
 
   /** Behind what is in force, and never two at a time: what changes meanwhile comes with the next. */

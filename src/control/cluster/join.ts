@@ -12,7 +12,7 @@ import type { Ports } from '../ports.js';
 import { type NodeRecord, rememberSubnets } from '../records.js';
 import type { Store } from '../store/store.js';
 import type { Undo } from '../undo.js';
-import { Cluster } from './cluster.js';
+import { Cluster, type NodeWord } from './cluster.js';
 import type { PeerProbes } from './liveness.js';
 import { openClusterStore } from './open-store.js';
 import type { PathMtu } from './path-mtu.js';
@@ -43,6 +43,8 @@ export interface JoinedCluster {
       readonly publish: () => Promise<void>;
       readonly abandoned: (left: readonly string[], reason: string) => Promise<void>;
       readonly resubnetted: (reason: string) => Promise<void>;
+      readonly nodes: (nodes: readonly NodeWord[]) => void;
+      readonly leaseChanged: () => void;
     },
   ): Promise<void>;
 }
@@ -84,13 +86,12 @@ export async function joinCluster(parts: JoinParts, undo: Undo): Promise<JoinedC
             mac: vtepMacOf(node.uid),
             mtu: tunnelMtuOf(paths, underlay, mtu),
           }),
-    start: (tunnel, { publish, abandoned, resubnetted }) =>
+    start: (tunnel, { publish, ...listeners }) =>
       cluster.start(
         {
+          ...listeners,
           changed: publish,
           addresses: (peers) => paths?.setPeers(peers),
-          abandoned,
-          resubnetted,
           remember: (podCidrs) => rememberSubnets(local, node, podCidrs),
         },
         tunnel,

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../clock.js';
 import { asPodwireError, PodwireError } from '../errors.js';
 import { type Logger, RepeatedLog } from '../logger.js';
 import type { DaemonOptions } from '../options.js';
-import { ABSENT, type Json, type Store } from '../store/store.js';
+import { ABSENT, type Json, type Lease, type Store } from '../store/store.js';
 import { agreeOnConfig, type ClusterConfig } from './config.js';
 import { type Identity, type IsAlive, refuseTakenName } from './publication.js';
 import { CLUSTER_ALIVE, CLUSTER_CONFIG, CLUSTER_NODES } from './records.js';
@@ -26,6 +26,8 @@ export interface MembershipParts {
   readonly lost: (lost: readonly string[], left: readonly string[], reason: string) => Promise<void>;
   /** It has others now. */
   readonly leased: (podCidrs: readonly string[]) => Promise<void>;
+  /** Its presence is on another lease. */
+  readonly leaseChanged: () => void;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -88,6 +90,11 @@ export class Membership {
 
   get podCidrs(): readonly string[] {
     return this.cidrs;
+  }
+
+  /** What its presence is on. */
+  get lease(): Lease | undefined {
+    return this.session?.lease;
   }
 
   /** What is lost and not leased anew yet; undefined: all is held. */
@@ -155,6 +162,7 @@ export class Membership {
           'lease lost: what this node has stays in use until another has it',
         );
       },
+      onLease: () => this.parts.leaseChanged(),
       onRegained: () => {
         this.unheldSince = undefined;
         log.info('lease held again');

@@ -14,6 +14,9 @@ export interface Identity {
   readonly uid: string;
 }
 
+/** As Kubernetes names it; what is near to what. */
+export const ZONE_LABEL = 'topology.kubernetes.io/zone';
+
 /** Whether the node of that name is alive as another than this. */
 export type IsAlive = (name: string) => Promise<boolean>;
 
@@ -30,17 +33,21 @@ export async function refuseTakenName(store: Store, self: Identity, isAlive: IsA
 export async function publishNode(
   store: Store,
   self: Identity,
-  spec: NodeSpec,
+  { spec, zone }: { readonly spec: NodeSpec; readonly zone: string | undefined },
   isAlive: IsAlive,
 ): Promise<number> {
   for (;;) {
     const found = await store.get(CLUSTER_NODES + self.name);
     const before = found && (await refuseOther(found, self, isAlive));
+    const { labels, ...metadata }: Partial<PublishedNode['metadata']> = before?.metadata ?? {
+      creationTimestamp: new Date().toISOString(),
+    };
     const record: PublishedNode = {
       metadata: {
-        ...(before?.metadata ?? { creationTimestamp: new Date().toISOString() }),
+        ...metadata,
         name: self.name,
         uid: self.uid,
+        ...withZone(labels, zone),
       },
       spec,
       managed: 'daemon',
@@ -52,6 +59,15 @@ export async function publishNode(
       if (!(error instanceof PodwireError) || error.code !== 'CONFLICT') throw error;
     }
   }
+}
+
+function withZone(
+  labels: Record<string, string> | undefined,
+  zone: string | undefined,
+): { labels?: Record<string, string> } {
+  const { [ZONE_LABEL]: _, ...others } = labels ?? {};
+  const all = { ...others, ...(zone !== undefined && { [ZONE_LABEL]: zone }) };
+  return Object.keys(all).length > 0 ? { labels: all } : {};
 }
 
 /** Answers the record where it is this node's own; undefined where it may be replaced. */

@@ -24,6 +24,8 @@ export interface SessionOptions {
   /** Others may take this node for dead from now on. */
   readonly onLost?: (error: PodwireError) => void;
   readonly onRegained?: () => void;
+  /** `lease` is another one now: what this node has on it must be written again. */
+  readonly onLease?: () => void;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -40,7 +42,7 @@ export class NodeSession {
   private readonly clock: Clock;
   private readonly run = randomUUID();
   private readonly backoff: Backoff;
-  private lease: Lease | undefined;
+  private granted: Lease | undefined;
   /** Lease that the key was last written on. */
   private writtenOn: string | undefined;
   private isHeld = false;
@@ -70,6 +72,11 @@ export class NodeSession {
     return this.isHeld && this.clock.now() < this.until;
   }
 
+  /** What the node's key is on, for what is to go with it; undefined: on none, as far as is known. */
+  get lease(): Lease | undefined {
+    return this.granted?.id === this.writtenOn ? this.granted : undefined;
+  }
+
   /** @param leave the key is deleted now; else it ends with its lease, unless this node returns before. */
   async stop({ leave }: { leave: boolean }): Promise<void> {
     this.stopped = true;
@@ -77,7 +84,7 @@ export class NodeSession {
     this.next?.cancel();
     this.expiry?.cancel();
     await this.working;
-    if (leave) await this.lease?.revoke();
+    if (leave) await this.granted?.revoke();
   }
 
   private async begin(): Promise<void> {
@@ -91,7 +98,7 @@ export class NodeSession {
         const { code } = asPodwireError(error);
         const passing = code === 'NODE_NAME_TAKEN' || code === 'CONFLICT' || code === 'LEASE_EXPIRED';
         if (!passing || this.clock.now() >= deadline) {
-          await this.lease?.revoke().catch(() => {});
+          await this.granted?.revoke().catch(() => {});
           throw error;
         }
       }
@@ -122,10 +129,10 @@ export class NodeSession {
   private async hold(takeOver: boolean): Promise<void> {
     const sent = this.clock.now();
     if (sent >= this.until) this.loseByTime();
-    if (this.lease) await this.renew(this.lease);
-    this.lease ??= await this.options.store.grant(this.ttlMs);
-    this.expireAt(sent + this.lease.ttlMs);
-    await this.write(this.lease, takeOver);
+    if (this.granted) await this.renew(this.granted);
+    this.granted ??= await this.options.store.grant(this.ttlMs);
+    this.expireAt(sent + this.granted.ttlMs);
+    await this.write(this.granted, takeOver);
     if (this.isHeld || this.stopped || this.clock.now() >= this.until) return;
     this.isHeld = true;
     if (!takeOver) this.options.onRegained?.();
@@ -152,6 +159,7 @@ export class NodeSession {
       throw error;
     }
     this.writtenOn = lease.id;
+    this.options.onLease?.();
   }
 
   private refuseOther(found: Entry, takeOver: boolean): void {
@@ -170,7 +178,7 @@ export class NodeSession {
   private forget(error: unknown): void {
     const known = asPodwireError(error);
     if (known.code !== 'LEASE_EXPIRED') throw error;
-    this.lease = undefined;
+    this.granted = undefined;
     this.lose(known);
   }
 

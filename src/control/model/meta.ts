@@ -5,6 +5,7 @@
 import { closed, open, type Schema } from './schema.js';
 
 const LABEL_NAME = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
+const LABEL_VALUE = `^(${LABEL_NAME})?$`;
 const DNS_LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 
 export const NAME: Schema = {
@@ -29,10 +30,14 @@ export const LABELS: Schema = {
   },
   additionalProperties: {
     type: 'string',
-    pattern: `^(${LABEL_NAME})?$`,
+    pattern: LABEL_VALUE,
     description: 'a label value: at most 63 letters, digits, -, _ and .',
   },
 };
+
+export function isLabelValue(text: string): boolean {
+  return new RegExp(LABEL_VALUE).test(text);
+}
 
 const ANNOTATIONS: Schema = { type: 'object', additionalProperties: { type: 'string' } };
 

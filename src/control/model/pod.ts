@@ -4,9 +4,13 @@
  *
  * Annotations: `podwire.dev/netns` attaches the pod at once; `podwire.dev/network`, `podwire.dev/ifname` and
  * `podwire.dev/ips` (comma separated) say how, then or at a later attach. `kubernetes.io/egress-bandwidth` and `ingress-bandwidth` limit it.
+ * `podwire.dev/ready` and `podwire.dev/terminating` (`"true"` or `"false"`) say what nobody else may know of it: whether services may
+ * send it new connections, and whether it is about to end. Without them it is what a status from Kubernetes and the
+ * manifest's deletionTimestamp say.
  */
 import type { AttachRequest, Limits, Pod } from '../api/types.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
+import { PROTOCOLS, type Protocol } from '../services/types.js';
 import { parseAttach } from './attach.js';
 import { annotatedLimits, BANDWIDTH_ANNOTATION } from './limits.js';
 import { KUBERNETES_META } from './meta.js';
@@ -18,7 +22,11 @@ const ANNOTATION = {
   network: `${PREFIX}network`,
   ifname: `${PREFIX}ifname`,
   ips: `${PREFIX}ips`,
+  ready: `${PREFIX}ready`,
+  terminating: `${PREFIX}terminating`,
 } as const;
+
+const SAID: readonly string[] = [ANNOTATION.ready, ANNOTATION.terminating];
 
 /** Requests to the network that other plugins understand. */
 const FOREIGN_ANNOTATIONS = ['k8s.v1.cni.cncf.io/networks'];
@@ -28,7 +36,12 @@ const CONTAINERS: Schema = {
   items: open({
     ports: {
       type: 'array',
-      items: open({ containerPort: { type: 'integer' }, hostPort: { type: 'integer' } }),
+      items: open({
+        name: { type: 'string' },
+        protocol: { type: 'string', enum: PROTOCOLS },
+        containerPort: { type: 'integer' },
+        hostPort: { type: 'integer' },
+      }),
     },
   }),
 };
@@ -40,11 +53,18 @@ export const POD_SCHEMA: Schema = open(
     metadata: KUBERNETES_META,
     spec: open({
       hostNetwork: { type: 'boolean' },
+      hostname: { type: 'string' },
+      subdomain: { type: 'string' },
       containers: CONTAINERS,
       initContainers: CONTAINERS,
       ephemeralContainers: CONTAINERS,
     }),
-    status: { type: 'object', description: 'Given by the daemon; ignored in a PUT.' },
+    status: {
+      ...open({
+        conditions: { type: 'array', items: open({ type: { type: 'string' }, status: { type: 'string' } }) },
+      }),
+      description: 'Given by the daemon; ignored in a PUT but for the condition Ready.',
+    },
   },
   ['apiVersion', 'kind', 'metadata'],
 );
@@ -54,7 +74,7 @@ const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 const check = checker<Pod>(POD_SCHEMA);
 
 /**
- * A Pod as it is stored: without status.
+ * A Pod as it is stored: of the status only Kubernetes' word whether it is ready.
  * @throws PodwireError INVALID or UNSUPPORTED, naming the field
  */
 export function parsePod(value: unknown): Pod {
@@ -65,8 +85,43 @@ export function parsePod(value: unknown): Pod {
   const wish = attachmentWish(pod);
   if (usesHostNetwork(pod)) refuseAttachment(wish);
   else refuseHostPorts(pod.spec ?? {});
-  const { apiVersion, kind, metadata, spec } = pod;
-  return { apiVersion, kind, metadata, ...(spec && { spec }) };
+  const { apiVersion, kind, metadata, spec, status } = pod;
+  const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
+  return {
+    apiVersion,
+    kind,
+    metadata,
+    ...(spec && { spec }),
+    ...(conditions.length > 0 && {
+      status: { phase: 'Pending', conditions: conditions.map(({ type, status }) => ({ type, status })) },
+    }),
+  };
+}
+
+/** Whether services may send it new connections, as far as anybody says. */
+export function isSaidReady({ metadata: { annotations = {} }, status }: Pod): boolean {
+  const said =
+    annotations[ANNOTATION.ready] ?? status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  return said === undefined || said.toLowerCase() === 'true';
+}
+
+/** Whether it is about to end. */
+export function isTerminating({ metadata }: Pod): boolean {
+  const said = metadata.annotations?.[ANNOTATION.terminating];
+  if (said !== undefined) return said === 'true';
+  return (metadata as { deletionTimestamp?: unknown }).deletionTimestamp !== undefined;
+}
+
+/** Ports of its containers that have names. */
+export function namedPorts({ spec = {} }: Pod): { name: string; protocol: Protocol; port: number }[] {
+  const lists = [spec.containers, spec.initContainers] as (Container[] | undefined)[];
+  return lists.flatMap((containers = []) =>
+    containers.flatMap(({ ports = [] }) =>
+      ports.flatMap(({ name, protocol = 'TCP', containerPort: port }) =>
+        name === undefined || port === undefined ? [] : [{ name, protocol, port }],
+      ),
+    ),
+  );
 }
 
 /**
@@ -104,12 +159,15 @@ function checkAnnotations(annotations: Record<string, string>): void {
     if (key.startsWith(PREFIX) && !known.includes(key)) {
       throw invalid(field, `unknown annotation of podwire's; it knows ${known.join(', ')}`);
     }
+    if (SAID.includes(key) && !['true', 'false'].includes(annotations[key])) {
+      throw invalid(field, `'${annotations[key]}' is neither "true" nor "false"`);
+    }
     if (FOREIGN_ANNOTATIONS.includes(key)) throw unsupported(field, 'podwire does not do this');
   }
 }
 
 interface Container {
-  ports?: { hostPort?: number }[];
+  ports?: { name?: string; protocol?: Protocol; containerPort?: number; hostPort?: number }[];
 }
 
 /** Such a pod uses the node's own interfaces, and whatever ports of the node its programs listen on. */

@@ -100,8 +100,9 @@ function targetIn(pod: ServicePod, { protocol, targetPort }: ServicePort): numbe
   return pod.ports.find((port) => port.name === targetPort && port.protocol === protocol)?.port;
 }
 
-function endpointOf({ spec }: Service, pod: ServicePod, address: string, zones: Zones): Endpoint {
-  const { node, hostname, namespace, name, terminating } = pod;
+/** A hostname is a name in the service that is the pod's subdomain, and in no other (as Kubernetes' controller has it). */
+function endpointOf({ spec, metadata }: Service, pod: ServicePod, address: string, zones: Zones): Endpoint {
+  const { node, hostname, subdomain, namespace, name, terminating } = pod;
   const zone = node === undefined ? undefined : zones.get(node);
   const hints = hintsOf(spec, node, zone);
   return {
@@ -111,7 +112,7 @@ function endpointOf({ spec }: Service, pod: ServicePod, address: string, zones: 
       serving: spec.publishNotReadyAddresses === true || pod.ready,
       terminating,
     },
-    ...(hostname !== undefined && { hostname }),
+    ...(hostname !== undefined && subdomain === metadata.name && { hostname }),
     ...(node !== undefined && { nodeName: node }),
     ...(zone !== undefined && { zone }),
     ...(hints && { hints }),

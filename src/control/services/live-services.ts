@@ -18,7 +18,7 @@ import type { Here } from './endpoints.js';
 import { ExternalAddresses } from './external-addresses.js';
 import { type PlanChanges, ServicePlan } from './plan.js';
 import type { PlannedPort } from './planned.js';
-import type { EndpointSlice, Service, ServicePod } from './types.js';
+import { type EndpointSlice, podKeyOf, type Service, type ServicePod } from './types.js';
 
 export interface LiveServicesParts {
   readonly here: Here;
@@ -46,6 +46,7 @@ export class LiveServices implements ServicesSource {
   /** As they were set, by key; the plan has those of nodes that do not answer as not ready. */
   private readonly pods = new Map<string, ServicePod>();
   private readonly downNodes = new Set<string>();
+  private readonly zones = new Map<string, string | undefined>();
   private readonly backoff = new Backoff();
   private readonly repeated: RepeatedLog;
   private readonly clock: Clock;
@@ -69,7 +70,7 @@ export class LiveServices implements ServicesSource {
     this.changed();
   }
 
-  /** @param key NAMESPACE/NAME, as of slices and pods */
+  /** @param key NAMESPACE/NAME, as of slices */
   removeService(key: string): void {
     this.plan.removeService(key);
     this.changed();
@@ -86,11 +87,12 @@ export class LiveServices implements ServicesSource {
   }
 
   setPod(pod: ServicePod): void {
-    this.pods.set(`${pod.namespace}/${pod.name}`, pod);
+    this.pods.set(podKeyOf(pod), pod);
     this.plan.setPod(this.seen(pod));
     this.changed();
   }
 
+  /** @param key of podKeyOf */
   removePod(key: string): void {
     this.pods.delete(key);
     this.plan.removePod(key);
@@ -99,6 +101,8 @@ export class LiveServices implements ServicesSource {
 
   /** @param zone undefined: the node has none. */
   setZone(node: string, zone: string | undefined): void {
+    if (this.zones.get(node) === zone) return;
+    this.zones.set(node, zone);
     this.plan.setZone(node, zone);
     this.changed();
   }

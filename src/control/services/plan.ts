@@ -12,7 +12,7 @@ import type { Here } from './endpoints.js';
 import { isControlled, SERVICE_LABEL, selects, slicesFromPods } from './from-pods.js';
 import { LabelIndex, type Labels } from './label-index.js';
 import { type PlannedPort, planService } from './planned.js';
-import { type EndpointSlice, keyOf, type Service, type ServicePod } from './types.js';
+import { type EndpointSlice, keyOf, podKeyOf, type Service, type ServicePod } from './types.js';
 
 /** `changed` are new, or different from before; of `removed` none is among them. */
 export type PlanChanges = Omit<ServiceChanges, 'generation'>;
@@ -101,13 +101,14 @@ export class ServicePlan {
   }
 
   setPod(pod: ServicePod): void {
-    const key = `${pod.namespace}/${pod.name}`;
+    const key = podKeyOf(pod);
     this.removePod(key);
     this.pods.set(key, pod);
     this.podsByLabel.add(pod.namespace, pod.labels, key);
     this.markServicesOf(pod);
   }
 
+  /** @param key of podKeyOf */
   removePod(key: string): void {
     const pod = this.pods.get(key);
     if (!pod) return;

@@ -128,7 +128,10 @@ export interface Namespace {
   status?: { phase: 'Active' | 'Terminating'; deleted?: string[] };
 }
 
-/** What services want to know of a pod; pods that have ended for good are none. */
+/**
+ * What services want to know of a pod; pods that have ended for good are none. Names are of its node: two nodes may have a pod
+ * of the same name.
+ */
 export interface ServicePod {
   namespace: string;
   name: string;
@@ -136,10 +139,21 @@ export interface ServicePod {
   ips: readonly string[];
   node?: string;
   hostname?: string;
+  /** The headless service that its hostname is a name in. */
+  subdomain?: string;
   ready: boolean;
   terminating: boolean;
   /** Ports of its containers that have names. */
   ports: readonly { name: string; protocol: Protocol; port: number }[];
+}
+
+/** NAMESPACE/NAME@NODE. */
+export function podKeyOf({
+  namespace,
+  name,
+  node = '',
+}: Pick<ServicePod, 'namespace' | 'name' | 'node'>): string {
+  return `${namespace}/${name}@${node}`;
 }
 
 /** NAMESPACE/NAME. */

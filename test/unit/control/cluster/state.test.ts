@@ -67,7 +67,7 @@ describe('agreeOnConfig', () => {
 describe('publishNode', () => {
   const self = { name: 'k2', uid: 'u2' };
   const publish = (spec = SPEC, isAlive = false, identity = self) =>
-    publishNode(store, identity, spec, async () => isAlive);
+    publishNode(store, identity, { spec, zone: undefined }, async () => isAlive);
 
   it('writes once, and again where it says something else', async () => {
     const first = await publish();

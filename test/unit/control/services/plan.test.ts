@@ -160,8 +160,8 @@ describe('what changes', () => {
     expect(all.changes().changed).toEqual([]);
     all.setPod(pod('q', '10.244.0.6'));
     expect(only(all).backends.map(({ cluster }) => cluster)).toEqual(['draining', 'active']);
-    all.removePod('shop/p');
-    all.removePod('shop/q');
+    all.removePod('shop/p@n1');
+    all.removePod('shop/q@n1');
     expect(names(only(all))).toEqual([]);
   });
 
@@ -255,5 +255,5 @@ function action(what: number, which: number, value: number, gone: boolean): (tar
     return (target) => (gone ? target.removeSlice(`shop/${name}`) : target.setSlice(given));
   }
   const given = pod(name, `10.244.1.${which}`, { labels: { app: `v${value}` } });
-  return (target) => (gone ? target.removePod(`shop/${name}`) : target.setPod(given));
+  return (target) => (gone ? target.removePod(`shop/${name}@n1`) : target.setPod(given));
 }
