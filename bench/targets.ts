@@ -125,6 +125,30 @@ export const TARGETS: readonly Target[] = [
     wanted: 300,
     unit: 'MB',
   },
+  {
+    line: 'memory of a million connections',
+    scenario: 'scale.flows',
+    metric: 'memory of 1 M connections',
+    bound: 'at most',
+    wanted: 300,
+    unit: 'MB',
+  },
+  {
+    line: 'a first packet, 50,000 services',
+    scenario: 'scale.services',
+    metric: 'a first packet, to its flow',
+    baseline: 'podwire, 10 services',
+    bound: 'at most',
+    wanted: 1.5,
+  },
+  {
+    line: 'one endpoint of 250,000 changed',
+    scenario: 'scale.services',
+    metric: 'one endpoint changed, in force',
+    bound: 'at most',
+    wanted: 50,
+    unit: 'ms',
+  },
 ];
 
 export function judge(target: Target, figures: readonly Figure[]): Verdict {

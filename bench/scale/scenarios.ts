@@ -1,10 +1,12 @@
 /** `scale.*`: how cost grows with the number of things. */
+import { runIsolated } from '../engine/isolated.js';
 import type { Runnable } from '../runnable.js';
 import { SCALE_CHURN, scaleChurn } from './churn.js';
 import { SCALE_FLOWS, scaleFlows } from './flows.js';
 import { SCALE_MEMORY, scaleMemory } from './memory.js';
 import { SCALE_PORTS, scalePorts } from './ports.js';
 import { SCALE_ROUTES, scaleRoutes } from './routes.js';
+import { SCALE_SERVICES } from './service-world.js';
 
 export const SCALE_SCENARIOS: readonly Runnable[] = [
   {
@@ -28,9 +30,19 @@ export const SCALE_SCENARIOS: readonly Runnable[] = [
   },
   {
     name: SCALE_FLOWS,
-    summary: '60-byte frames a second with up to a million flows between two pods',
+    summary:
+      'a million connections through services: memory, lookups; 60-byte frames with up to a million flows between two pods',
     needsRoot: true,
-    run: scaleFlows,
+    run: async (options, progress) => [
+      ...(await runIsolated(SCALE_FLOWS, options, progress)),
+      ...(await scaleFlows(options, progress)),
+    ],
+  },
+  {
+    name: SCALE_SERVICES,
+    summary: '50,000 services with 250,000 endpoints: a first packet, an endpoint that changes, memory',
+    needsRoot: false,
+    run: (options, progress) => runIsolated(SCALE_SERVICES, options, progress),
   },
   {
     name: SCALE_ROUTES,
