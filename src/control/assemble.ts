@@ -41,6 +41,7 @@ import {
 import { ClusterPods } from './services/cluster-pods.js';
 import { DnsFeed } from './services/dns-feed.js';
 import { LiveServices } from './services/live-services.js';
+import { nodeFrontendAddresses } from './services/node-frontends.js';
 import { Resources } from './services/resources.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { Uplink } from './uplinks.js';
@@ -129,7 +130,7 @@ export function assemble(
     ...(cluster.planned && { cluster: cluster.planned }),
     services: {
       cidrs: cluster.serviceCidrs,
-      nodeFrontends: [],
+      nodeFrontends: nodeFrontendAddresses(cluster.serviceCidrs),
       externalAddresses: services.externalAddresses,
       nodeAddresses: nodeAddresses.list,
     },

@@ -9,6 +9,7 @@
  * Not done, and refused: loadBalancerSourceRanges and its annotation, which would be a firewall that is not there; and
  * `topology-mode: Auto` where podwire computes the endpoints (trafficDistribution does about the same).
  */
+import { REMOVAL_POLICIES } from '../../dataplane/service-spec.js';
 import { invalid, unsupported } from '../errors.js';
 import {
   type Ingress,
@@ -92,6 +93,9 @@ type Given = Omit<Service, 'spec' | 'status'> & {
 
 const check = checker<Given>(SERVICE_SCHEMA);
 
+/** What becomes of TCP connections whose endpoint is in the list no more: `reset` unless it says `drain`. */
+export const REMOVAL_ANNOTATION = 'podwire.dev/on-endpoint-removal';
+
 /** DNS-1035: what a Service is called is part of names and of variables of the environment. */
 const SERVICE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
@@ -126,12 +130,20 @@ function refuseUndone(
   if (annotations[SOURCE_RANGES]) {
     throw unsupported(`metadata.annotations["${SOURCE_RANGES}"]`, 'source ranges are not supported');
   }
+  checkRemoval(annotations[REMOVAL_ANNOTATION]);
   const mode = TOPOLOGY.find((key) => /^auto$/i.test(annotations[key] ?? ''));
   if (mode === undefined || Object.keys(selector).length === 0) return;
   throw unsupported(
     `metadata.annotations["${mode}"]`,
     'shares by zone are not computed; spec.trafficDistribution: PreferSameZone keeps traffic in its zone',
   );
+}
+
+function checkRemoval(policy: string | undefined): void {
+  const known: readonly string[] = REMOVAL_POLICIES;
+  if (policy === undefined || known.includes(policy)) return;
+  const field = `metadata.annotations["${REMOVAL_ANNOTATION}"]`;
+  throw invalid(field, `'${policy}' is not one of ${known.join(', ')}`);
 }
 
 function withDefaults(given: GivenSpec): ServiceSpec {

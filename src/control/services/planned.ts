@@ -13,7 +13,7 @@ import {
   type ServiceSpec,
 } from '../../dataplane/service-spec.js';
 import { familyOf } from '../cidr.js';
-import { isForeign } from '../model/service.js';
+import { isForeign, REMOVAL_ANNOTATION } from '../model/service.js';
 import { externalAddresses } from './allocate.js';
 import { endpointsOf, familiesOf, type Here, pickEndpoints, policiesOf } from './endpoints.js';
 import {
@@ -45,6 +45,7 @@ export function planService(service: Service, slices: readonly EndpointSlice[], 
       frontends: frontendsOf(service, port, family),
       backends: backendsOf(service, port, family, slices, here),
       ...affinityOf(service),
+      ...removalOf(service),
     })),
   );
 }
@@ -83,4 +84,8 @@ function affinityOf({ spec }: Service): Pick<ServiceSpec, 'affinitySeconds'> {
   const { sessionAffinity, sessionAffinityConfig } = spec;
   if (sessionAffinity !== 'ClientIP' || !sessionAffinityConfig) return {};
   return { affinitySeconds: sessionAffinityConfig.clientIP.timeoutSeconds };
+}
+
+function removalOf({ metadata: { annotations } }: Service): Pick<ServiceSpec, 'onRemoval'> {
+  return annotations?.[REMOVAL_ANNOTATION] === 'drain' ? { onRemoval: 'drain' } : {};
 }

@@ -203,6 +203,12 @@ describe('parseService', () => {
       'UNSUPPORTED metadata.annotations["service.kubernetes.io/topology-mode"]',
     ],
     [annotated({ 'service.kubernetes.io/topology-mode': 'Auto' }), 'accepted'],
+    [annotated({ 'podwire.dev/on-endpoint-removal': 'drain' }), 'accepted'],
+    [annotated({ 'podwire.dev/on-endpoint-removal': 'reset' }), 'accepted'],
+    [
+      annotated({ 'podwire.dev/on-endpoint-removal': 'keep' }),
+      'INVALID metadata.annotations["podwire.dev/on-endpoint-removal"]',
+    ],
     [service({ ...LB, loadBalancerSourceRanges: [] }), 'accepted'],
   ])('%j: %s', (value, expected) => {
     expect(refusal(() => parseService(value))).toBe(expected);

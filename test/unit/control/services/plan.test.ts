@@ -39,6 +39,16 @@ describe('what is planned of a service', () => {
     });
   });
 
+  it('says what becomes of connections whose endpoint goes, where the manifest does', () => {
+    const all = plan();
+    const web = service();
+    const annotations = { 'podwire.dev/on-endpoint-removal': 'drain' };
+    all.setService({ ...web, metadata: { ...web.metadata, annotations } });
+    expect(only(all).onRemoval).toBe('drain');
+    all.setService(web);
+    expect(only(all).onRemoval).toBeUndefined();
+  });
+
   it('is one for each port and family', () => {
     const all = plan();
     const ports = [
