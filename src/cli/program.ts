@@ -22,6 +22,7 @@ import { namesCommand } from './commands/names.js';
 import { neighborsCommand } from './commands/neighbors.js';
 import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
+import { portsCommand, publishCommand, unpublishCommand } from './commands/publish.js';
 import { routesCommand } from './commands/routes.js';
 import { statsCommand } from './commands/stats.js';
 import { statusCommand } from './commands/status.js';
@@ -33,6 +34,8 @@ const COMMANDS = [
   demoCommand,
   attachCommand,
   detachCommand,
+  publishCommand,
+  unpublishCommand,
   limitCommand,
   impairCommand,
   applyCommand,
@@ -41,6 +44,7 @@ const COMMANDS = [
   statusCommand,
   nodesCommand,
   podsCommand,
+  portsCommand,
   routesCommand,
   fdbCommand,
   neighborsCommand,

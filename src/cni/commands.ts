@@ -34,7 +34,7 @@ export async function add(config: Config, version: CniVersion, container: Contai
   const dns = mergedDns(readDns(config), wishes.dns);
   const previous = readPrevious(config.json);
   refuseOwn(container.netns);
-  const { ips, mac, aliases, labels, bandwidth } = wishes;
+  const { ips, mac, aliases, labels, bandwidth, portMappings } = wishes;
   const body: CniAddRequest = {
     ...attachmentOf(config, container),
     netns: container.netns,
@@ -45,6 +45,7 @@ export async function add(config: Config, version: CniVersion, container: Contai
     aliases,
     labels,
     bandwidth,
+    portMappings,
   };
   const answer = await post<CniAddAnswer>(config.socket, '/v1/cni/add', body);
   return worded(resultOf(answer, container.netns, dns, previous), version);

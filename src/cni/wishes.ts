@@ -8,12 +8,13 @@
  *   aliases       more names: a list or, as podman says it, a list for each network
  *   labels        of the pod, in args.cni only: [{ key, value }] (CONVENTIONS.md, "args")
  *   dns           servers, searches and options for the result
- *   portMappings  refused unless empty: the portmap plugin does it, chained behind
+ *   portMappings  ports of the host that lead to the container; without a host port an entry is passed over, as by portmap
  *
  * What the runtime says to every plugin and changes no packet is passed over: cgroupPath, and keys with a dot or slash, which are
  * a vendor's own. Another capability is refused: the operator has declared it, and podwire would not do it.
  */
 import type { CniBandwidth } from '../control/api/cni-types.js';
+import type { PublishWish } from '../control/api/publish-types.js';
 import type { CniArgs } from './args.js';
 import { type CniError, invalidConfig, invalidEnvironment, unsupportedField } from './errors.js';
 import {
@@ -21,7 +22,6 @@ import {
   type Json,
   readAddress,
   readCount,
-  readList,
   readMac,
   readObject,
   readObjects,
@@ -35,11 +35,13 @@ export interface Wishes {
   readonly aliases?: string[];
   readonly labels?: Record<string, string>;
   readonly bandwidth?: CniBandwidth;
+  readonly portMappings?: PublishWish[];
   /** As a result has it. */
   readonly dns: { readonly nameservers: string[]; readonly search: string[]; readonly options: string[] };
 }
 
 const RUNTIME = 'runtimeConfig';
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
 const KNOWN = ['ips', 'mac', 'bandwidth', 'aliases', 'dns', 'portMappings', 'cgroupPath'];
 
 /** @param config the whole configuration; its `name` is the network in podman's form of aliases. @throws CniError 2, 4, 7 */
@@ -47,13 +49,13 @@ export function readWishes(config: Json, args: CniArgs): Wishes {
   const runtime = readObject(config.runtimeConfig, RUNTIME);
   const cni = readObject(readObject(config.args, 'args').cni, 'args.cni');
   refuseUnknown(runtime);
-  refusePortMappings(runtime);
   return {
     ips: readIps(runtime, cni, args),
     mac: readMac(runtime.mac, `${RUNTIME}.mac`) ?? readMac(cni.mac, 'args.cni.mac') ?? macOf(args),
     aliases: readAliases(runtime.aliases, String(config.name)),
     labels: readLabels(cni.labels),
     bandwidth: readBandwidth(runtime.bandwidth),
+    portMappings: readPortMappings(runtime.portMappings),
     dns: readServers(readObject(runtime.dns, `${RUNTIME}.dns`)),
   };
 }
@@ -67,14 +69,6 @@ function refuseUnknown(runtime: Json): void {
       `podwire-cni has no such capability; remove it from capabilities`,
     );
   }
-}
-
-function refusePortMappings({ portMappings }: Json): void {
-  if (readList(portMappings, `${RUNTIME}.portMappings`).length === 0) return;
-  throw invalidConfig(
-    `${RUNTIME}.portMappings`,
-    'podwire-cni publishes no ports; chain the portmap plugin behind it and give portmap the capability',
-  );
 }
 
 function readIps(runtime: Json, cni: Json, args: CniArgs): string[] | undefined {
@@ -133,6 +127,38 @@ function readBandwidth(value: unknown): CniBandwidth | undefined {
     if (burst > 0) limits[`${direction}Burst`] = burst;
   }
   return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+/** Docker and Kubernetes write protocols in their own ways; without one it is TCP. */
+function readPortMappings(value: unknown): PublishWish[] | undefined {
+  const key = `${RUNTIME}.portMappings`;
+  const wishes = readObjects(value, key).flatMap((mapping, index) =>
+    readMapping(`${key}[${index}]`, mapping),
+  );
+  return wishes.length === 0 ? undefined : wishes;
+}
+
+function readMapping(key: string, mapping: Json): PublishWish[] {
+  const hostPort = readPort(mapping.hostPort, `${key}.hostPort`);
+  if (hostPort === 0) return [];
+  const containerPort = readPort(mapping.containerPort, `${key}.containerPort`);
+  if (containerPort === 0) throw invalidConfig(`${key}.containerPort`, 'is missing');
+  const hostIP = readString(mapping.hostIP, `${key}.hostIP`) ?? '';
+  const protocol = readProtocol(mapping.protocol, `${key}.protocol`);
+  return [{ hostPort, containerPort, protocol, ...(hostIP !== '' && { hostIP }) }];
+}
+
+function readPort(value: unknown, key: string): number {
+  const port = readCount(value, key);
+  if (port <= 65_535) return port;
+  throw invalidConfig(key, `${port} is not a port: they are from 1 to 65535`);
+}
+
+function readProtocol(value: unknown, key: string): (typeof PROTOCOLS)[number] {
+  const text = readString(value, key) || 'tcp';
+  const found = PROTOCOLS.find((protocol) => protocol === text.toUpperCase());
+  if (found !== undefined) return found;
+  throw invalidConfig(key, `'${text}' is not tcp, udp or sctp`);
 }
 
 function readServers({ servers, searches, options }: Json): Wishes['dns'] {

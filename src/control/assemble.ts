@@ -25,8 +25,10 @@ import { NodePort } from './node-port.js';
 import type { DaemonOptions } from './options.js';
 import { NO_OVERLAYS, Overlays } from './overlays.js';
 import type { Plan } from './plan.js';
+import { PodPorts } from './pod-ports.js';
 import { Pods } from './pods.js';
 import { Ports } from './ports.js';
+import { PublishedPorts } from './published-ports.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconcile.js';
 import {
@@ -53,6 +55,7 @@ export interface Parts {
   readonly overlays: Overlays | typeof NO_OVERLAYS;
   readonly podRecords: Records<PodRecord>;
   readonly pods: Pods;
+  readonly podPorts: PodPorts;
   readonly cni: Cni;
   readonly impairments: Impairments;
   readonly ports: Ports;
@@ -192,7 +195,17 @@ export function assemble(
     overlays,
     checkHeld,
   });
-  const pods = new Pods({ records: podRecords, attacher, lock, log, nodeIps });
+  const published = new PublishedPorts({
+    records: podRecords,
+    services,
+    generation: () => publisher.generation,
+    isUp: (attachment) => attacher.isUp(attachment),
+    hostAddresses,
+    lock,
+    log,
+  });
+  const pods = new Pods({ records: podRecords, attacher, published, networks, lock, log, nodeIps });
+  const podPorts = new PodPorts({ records: podRecords, published, networks, lock, log });
   const clusterPods = new ClusterPods({
     own: {
       node: self.name,
@@ -221,6 +234,7 @@ export function assemble(
     networks,
     attacher,
     pods,
+    published,
     ports,
     nodePort,
     lock,
@@ -254,6 +268,7 @@ export function assemble(
     overlays,
     podRecords,
     pods,
+    podPorts,
     cni,
     impairments,
     ports,

@@ -4,6 +4,7 @@
  */
 import { closeFile } from '../linux/libc.js';
 import { openNamespace } from '../linux/netns.js';
+import type { PublishedPort } from './api/publish-types.js';
 import type { AttachRequest, Limits } from './api/types.js';
 import { unsupported } from './errors.js';
 import type { LiveNetwork } from './live-network.js';
@@ -17,6 +18,8 @@ export interface AttachWish extends AttachRequest {
   readonly ifname: string;
   readonly port: string;
   readonly limits?: Limits;
+  /** `publish`, where all of it is chosen. */
+  readonly published?: readonly PublishedPort[];
   readonly container?: ContainerReference;
 }
 

@@ -192,8 +192,9 @@ function podOf({ pod, containerId }: CniAddRequest): { namespace: string; name: 
 }
 
 function attachRequest(request: CniAddRequest): AttachRequest {
-  const { netns, ifname, network, ips, mac, aliases, labels, bandwidth } = request;
+  const { netns, ifname, network, ips, mac, aliases, labels, bandwidth, portMappings = [] } = request;
   const limits = cniLimits(bandwidth);
+  const publish = portMappings.filter(({ hostPort = 0 }) => hostPort !== 0);
   return {
     netns,
     ifname,
@@ -203,5 +204,6 @@ function attachRequest(request: CniAddRequest): AttachRequest {
     ...(aliases && { aliases }),
     ...(labels && { labels }),
     ...(limits && { limits }),
+    ...(publish.length > 0 && { publish }),
   };
 }

@@ -21,6 +21,7 @@ export function apiDaemon(
   {
     networks,
     pods,
+    podPorts,
     cni,
     impairments,
     ports,
@@ -50,6 +51,7 @@ export function apiDaemon(
     networks,
     nodes: cluster.nodes,
     pods,
+    podPorts,
     cni,
     impairments,
     resources,

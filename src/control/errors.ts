@@ -35,7 +35,7 @@ const TABLE = {
   SUBNET_TAKEN: [409, 'the subnet, or a part of it, belongs to another node'],
   VNI_IN_USE: [409, 'the VXLAN network identifier belongs to another network'],
   SUBNETS_EXHAUSTED: [409, 'every subnet of the cluster CIDR is taken or in quarantine'],
-  PORT_IN_USE: [409, 'the port of the address, or of the node, belongs to another service'],
+  PORT_IN_USE: [409, 'the port of the address, or of the node, belongs to another service, pod or program'],
   NODE_PORTS_EXHAUSTED: [409, 'every node port is taken'],
   // Who asks
   UNAUTHORIZED: [401, 'the bearer token or client certificate is missing or wrong'],

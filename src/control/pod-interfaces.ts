@@ -2,10 +2,12 @@
  * A pod's interfaces among one another: which of them a request means, and how the next one is called.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { PublishWish } from './api/publish-types.js';
 import type { AttachRequest, LimitsWish } from './api/types.js';
 import { PodwireError } from './errors.js';
 import { DEFAULT_IFNAME } from './model/attach.js';
 import { readLimits } from './model/limits.js';
+import { fullWishes, isChosen } from './model/publish.js';
 import type { AttachmentRecord, ContainerReference } from './records.js';
 
 /**
@@ -40,6 +42,7 @@ export function refuseOther(
   const isOthers = attachment.container?.id !== container?.id && container !== undefined;
   if (isSame && !isOthers) {
     refuseOtherLimits(key, attachment, wish.limits);
+    refuseOtherPorts(key, attachment, wish.publish);
     return;
   }
   const whose = isOthers && attachment.container ? ` by container ${attachment.container.id}` : '';
@@ -59,6 +62,20 @@ function refuseOtherLimits(
     'ALREADY_ATTACHED',
     `pod ${key} is attached already, ${ifname} with other limits; 'podwire limit' changes them while it runs`,
     'limits',
+  );
+}
+
+function refuseOtherPorts(
+  key: string,
+  { ifname, published = [] }: AttachmentRecord,
+  wish: readonly PublishWish[] | undefined,
+): void {
+  const isThere = (choice: PublishWish): boolean => published.some((port) => isChosen(port, choice));
+  if (wish === undefined || fullWishes('publish', wish).every(isThere)) return;
+  throw new PodwireError(
+    'ALREADY_ATTACHED',
+    `pod ${key} is attached already, ${ifname} with other ports; 'podwire publish' and 'unpublish' change them while it runs`,
+    'publish',
   );
 }
 

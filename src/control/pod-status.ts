@@ -1,4 +1,6 @@
 /** The status of a pod as the API shows it, made from how it is attached. */
+
+import type { PublishedPortStatus } from './api/publish-types.js';
 import type { InterfaceStatus, PodStatus } from './api/types.js';
 import type { AttachmentRecord } from './records.js';
 
@@ -8,6 +10,8 @@ export interface AttachmentState {
   isUp(attachment: AttachmentRecord): boolean;
   /** Its default gateways, IPv4 first. */
   gatewaysOf(attachment: AttachmentRecord): readonly string[];
+  /** Ports of the node that lead to it. */
+  portsOf(attachment: AttachmentRecord): readonly PublishedPortStatus[];
 }
 
 /** The fields of the pod itself are those of its first interface, as Kubernetes knows one address of a pod. */
@@ -40,6 +44,7 @@ export function hostPodStatus(ips: readonly string[]): PodStatus {
 
 function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): InterfaceStatus {
   const { ifname, network, ips, mac, mtu, aliases, limits, tap, container } = attachment;
+  const ports = state.portsOf(attachment);
   return {
     ifname,
     network,
@@ -50,6 +55,7 @@ function interfaceStatus(attachment: AttachmentRecord, state: AttachmentState): 
     up: state.isUp(attachment),
     ...(aliases && { aliases: [...aliases] }),
     ...(limits && { limits }),
+    ...(ports.length > 0 && { ports: [...ports] }),
     ...(tap !== undefined && { tap }),
     ...(container && { containerId: container.id }),
   };

@@ -2,12 +2,15 @@
  * What is asked of a pod, made complete: from the request, what the pod says of itself, what it has already, and what is
  * usual. And what cannot be asked of it.
  */
+import { isDeepStrictEqual } from 'node:util';
+import type { PublishedPort } from './api/publish-types.js';
 import type { AttachRequest, DetachRequest, Pod } from './api/types.js';
 import type { Attacher } from './attacher.js';
 import type { AttachWish } from './attachments.js';
 import { invalid, PodwireError } from './errors.js';
 import { parseAttach } from './model/attach.js';
 import { usesHostNetwork } from './model/pod.js';
+import { fullWishes, hostPortsOf } from './model/publish.js';
 import { freeIfname, portName } from './pod-interfaces.js';
 import { type AttachmentRecord, type ContainerReference, stampMeta } from './records.js';
 
@@ -44,6 +47,31 @@ function refuseMix(
     'ALREADY_ATTACHED',
     `pod ${key} is in network ${first.network} of mode ${attacher.modeOf(first.network)}, and a pod is alone in one of mode host or none: detach it first`,
   );
+}
+
+/** The field that host ports of a manifest are in. */
+export const HOST_PORTS = 'spec.containers[].ports[].hostPort';
+
+/** What is asked for, and what of the pod's manifest is not. */
+export function withHostPorts<T extends Partial<AttachRequest>>(request: T, pod: Pod): T {
+  const asked = fullWishes('publish', request.publish ?? []);
+  const more = hostPortsOf(pod).filter((port) => !asked.some((wish) => isDeepStrictEqual(wish, port)));
+  return asked.length + more.length === 0 ? request : { ...request, publish: [...asked, ...more] };
+}
+
+/** What becomes of published ports when a pod's manifest is another: those that were published in other ways stay. */
+export function hostPortChanges(
+  published: readonly PublishedPort[],
+  pod: Pod,
+  before: Pod | undefined,
+): { kept: PublishedPort[]; added: PublishedPort[] } {
+  const [wanted, earlier] = [hostPortsOf(pod), before ? hostPortsOf(before) : []];
+  const isIn = (list: readonly PublishedPort[], port: PublishedPort): boolean =>
+    list.some((one) => isDeepStrictEqual(one, port));
+  return {
+    kept: published.filter((port) => isIn(wanted, port) || !isIn(earlier, port)),
+    added: wanted.filter((port) => !isIn(earlier, port) && !isIn(published, port)),
+  };
 }
 
 export function newPod(namespace: string, name: string): Pod {

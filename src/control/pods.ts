@@ -18,19 +18,26 @@ import { PodwireError } from './errors.js';
 import { isGone } from './host/namespaces.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
+import { DEFAULT_NETWORK } from './model/network.js';
 import { attachmentWish, usesHostNetwork } from './model/pod.js';
-import type { PutResult } from './networks.js';
+import { fullWishes } from './model/publish.js';
+import type { Networks, PutResult } from './networks.js';
 import { chosenBy, refuseOther } from './pod-interfaces.js';
-import { hostPodStatus, podStatus } from './pod-status.js';
+import type { AttachmentState } from './pod-status.js';
+import { attachAnswer, podView } from './pod-views.js';
 import {
   completeWish,
+  HOST_PORTS,
   hostPodAttached,
+  hostPortChanges,
   missing,
   newPod,
   notAttached,
   refuseHostPod,
+  withHostPorts,
   withLabels,
 } from './pod-wishes.js';
+import type { PortsClaim, PublishedPorts } from './published-ports.js';
 import {
   type AttachmentRecord,
   type ContainerReference,
@@ -46,6 +53,8 @@ export interface PodsParts {
   readonly attacher: Attacher;
   readonly lock: KeyedLock;
   readonly log: Logger;
+  readonly published: PublishedPorts;
+  readonly networks: Pick<Networks, 'get'>;
   /** Addresses of this node, for pods that use its interfaces. */
   readonly nodeIps: () => readonly string[];
 }
@@ -92,15 +101,18 @@ export class Pods {
       if (record && existing) {
         refuseOther(key, existing, request, container);
         await this.label(key, record, request.labels);
-        return this.answer(namespace, name, existing);
+        return attachAnswer(namespace, name, existing, this.state);
       }
       if (made.length > 0) refuseOther(key, made[0], { netns: request.netns }, container);
       const pod = withLabels(record?.pod ?? newPod(namespace, name), request.labels);
       refuseHostPod(key, pod);
-      const asked = made.length > 0 ? request : { ...request, ...missing(request, attachmentWish(pod)) };
+      const asked =
+        made.length > 0
+          ? request
+          : withHostPorts({ ...request, ...missing(request, attachmentWish(pod)) }, pod);
       const wish = completeWish(this.parts.attacher, key, asked, made, container);
       const attachment = await this.connect(key, { pod, applied: record?.applied ?? false }, wish);
-      return this.answer(namespace, name, attachment);
+      return attachAnswer(namespace, name, attachment, this.state);
     });
   }
 
@@ -138,11 +150,13 @@ export class Pods {
       }
       const mayAttach = attachments.length === 0 && wish.netns !== undefined;
       if (mayAttach)
-        await this.connect(key, record, completeWish(this.parts.attacher, key, wish, attachments));
+        await this.connect(
+          key,
+          record,
+          completeWish(this.parts.attacher, key, withHostPorts(wish, given), attachments),
+        );
       else if (isDeepStrictEqual(record, existing)) return 'unchanged';
-      else if (first && !isDeepStrictEqual(limits, existing && attachmentWish(existing.pod).limits))
-        await this.relimit(key, record, first, limits);
-      else await records.save(key, record);
+      else await this.change(key, record, existing, limits);
       return existing ? 'configured' : 'created';
     });
   }
@@ -237,11 +251,59 @@ export class Pods {
   ): Promise<AttachmentRecord> {
     const { attacher, log } = this.parts;
     const begun = performance.now();
-    const made = await attacher.attach(wish, this.keeper(key, record, wish.port));
+    const claim = await this.claim(key, wish);
+    const made = await attacher
+      .attach({ ...wish, published: claim.ports }, this.keeper(key, record, wish.port))
+      .finally(() => claim.release());
+    await this.parts.published.put(key);
     const { ips, mac, ifname, network, netns } = made;
     const ms = Math.round(performance.now() - begun);
     log.info({ pod: key, network, ips, mac, ifname, netns, ms }, 'pod attached');
     return made;
+  }
+
+  /** What a manifest can change of an attached pod: limits, and host ports beside those published by other ways. */
+  private async change(
+    key: string,
+    record: PodRecord,
+    existing: PodRecord | undefined,
+    limits: Limits | undefined,
+  ): Promise<void> {
+    const [made, ...others] = record.attachments;
+    if (!made) return this.parts.records.save(key, record);
+    const claim = await this.claimHostPorts(key, made, record.pod, existing?.pod);
+    const { published: _, ...first } = made;
+    const changed = { ...first, ...(claim.ports.length > 0 && { published: claim.ports }) };
+    const after = { ...record, attachments: [changed, ...others] };
+    try {
+      if (!isDeepStrictEqual(limits, existing && attachmentWish(existing.pod).limits))
+        await this.relimit(key, after, changed, limits);
+      else await this.parts.records.save(key, after);
+    } finally {
+      claim.release();
+    }
+    await this.parts.published.put(key);
+  }
+
+  private async claimHostPorts(
+    key: string,
+    { published = [], network }: AttachmentRecord,
+    pod: Pod,
+    before: Pod | undefined,
+  ): Promise<PortsClaim> {
+    const { added, kept } = hostPortChanges(published, pod, before);
+    const live = this.parts.networks.get(network);
+    const claim = await this.parts.published.claim(key, live, HOST_PORTS, added);
+    return { ...claim, ports: [...kept, ...claim.ports] };
+  }
+
+  private claim(key: string, { network = DEFAULT_NETWORK, publish = [] }: AttachWish): Promise<PortsClaim> {
+    return this.parts.published.claim(
+      key,
+      this.parts.networks.get(network),
+      'publish',
+      fullWishes('publish', publish),
+    );
   }
 
   private async relimit(
@@ -278,7 +340,9 @@ export class Pods {
     reason: string,
   ): Promise<readonly string[]> {
     const keeper = this.keeper(key, this.need(key), attachment.port);
-    const ips = await this.parts.attacher.detach(attachment, keeper);
+    const ips = await this.parts.published.without(key, attachment, () =>
+      this.parts.attacher.detach(attachment, keeper),
+    );
     const { network, ifname } = attachment;
     this.parts.log.info({ pod: key, network, ifname, ips, reason }, 'pod detached');
     return ips;
@@ -305,36 +369,16 @@ export class Pods {
   }
 
   /** @param revision of the record; default: what is in memory. */
-  viewOf(key: string, { pod, attachments }: PodRecord, revision = this.parts.records.revision(key)): Pod {
-    const resourceVersion = String(revision);
-    return {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { ...pod.metadata, resourceVersion },
-      ...(pod.spec && { spec: pod.spec }),
-      status: {
-        ...(usesHostNetwork(pod)
-          ? hostPodStatus(this.parts.nodeIps())
-          : podStatus(attachments, this.parts.attacher)),
-        ...(pod.status?.conditions && { conditions: pod.status.conditions }),
-      },
-    };
+  viewOf(key: string, record: PodRecord, revision = this.parts.records.revision(key)): Pod {
+    return podView(record, revision, this.state, this.parts.nodeIps());
   }
 
-  private answer(namespace: string, name: string, attachment: AttachmentRecord): AttachAnswer {
-    const { network, ips, mac, mtu, ifname, limits, tap } = attachment;
-    const gateway = [...this.parts.attacher.gatewaysOf(attachment)];
+  private get state(): AttachmentState {
+    const { attacher, published } = this.parts;
     return {
-      name,
-      namespace,
-      network,
-      ips: [...ips],
-      mac,
-      gateway,
-      mtu,
-      ifname,
-      ...(limits && { limits }),
-      ...(tap !== undefined && { tap }),
+      isUp: (attachment) => attacher.isUp(attachment),
+      gatewaysOf: (attachment) => attacher.gatewaysOf(attachment),
+      portsOf: (attachment) => published.statusOf(attachment),
     };
   }
 }

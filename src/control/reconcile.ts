@@ -18,6 +18,7 @@ import type { NodePort } from './node-port.js';
 import type { Overlays } from './overlays.js';
 import type { Pods } from './pods.js';
 import type { Ports } from './ports.js';
+import type { PublishedPorts } from './published-ports.js';
 import { type AttachmentRecord, type PodRecord, podKeyOfPort, type Records } from './records.js';
 
 const INTERVAL = 2000;
@@ -30,6 +31,7 @@ export interface ReconcilerParts {
   readonly networks: Networks;
   readonly attacher: Attacher;
   readonly pods: Pods;
+  readonly published: Pick<PublishedPorts, 'review'>;
   readonly ports: Ports;
   readonly nodePort: NodePort;
   readonly lock: KeyedLock;
@@ -65,6 +67,7 @@ export class Reconciler {
     for (const [key, attachment] of kept) if (!this.isStranded(attachment)) this.claim(key, attachment);
     const queue = [...kept];
     await Promise.all(Array.from({ length: PARALLEL }, () => this.restoreFrom(queue)));
+    this.parts.published.review();
     await publish();
     const running = kept.filter(([, attachment]) => this.parts.attacher.isUp(attachment)).length;
     if (kept.length > 0) log.info({ pods: running, lost: kept.length - running }, 'pods restored');
@@ -216,6 +219,7 @@ export class Reconciler {
     }
     await overlays.round();
     await this.closeForeign();
+    this.parts.published.review();
   }
 
   /**

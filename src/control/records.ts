@@ -12,6 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { PublishedPort } from './api/publish-types.js';
 import type { Limits, ObjectMeta, Pod } from './api/types.js';
 import { PodwireError } from './errors.js';
 import type { Json, Store } from './store/store.js';
@@ -40,6 +41,8 @@ export interface AttachmentRecord {
   /** More names that it has in its network. */
   readonly aliases?: readonly string[];
   readonly limits?: Limits;
+  /** Ports of the node that lead here. */
+  readonly published?: readonly PublishedPort[];
   /** Of a virtual machine: the TAP that its monitor opens, in the namespace, and the user who may. `ifname` is a name only. */
   readonly tap?: string;
   readonly tapOwner?: number;

@@ -98,7 +98,7 @@ export class Reservations {
   }
 
   private takeHere(wish: AttachWish, network: LiveNetwork, netnsId: string): AttachmentRecord {
-    const { port, netns, ifname, aliases, limits, tap, tapOwner, container } = wish;
+    const { port, netns, ifname, aliases, limits, published = [], tap, tapOwner, container } = wish;
     const { name, pool, macs, layout } = network;
     const mtu = this.mtuOf(network);
     const { domain, ips } = pool.allocate(port, wish.ips);
@@ -107,6 +107,7 @@ export class Reservations {
       ...{ port, netns, netnsId, ifname, network: name, domain, ips, mac, mtu },
       ...(aliases && { aliases }),
       ...(isLimited(limits) && { limits }),
+      ...(published.length > 0 && { published }),
       ...(tap !== undefined && { tap }),
       ...(tapOwner !== undefined && { tapOwner }),
       ...(container && { container }),

@@ -5,9 +5,10 @@ import { Command } from 'commander';
 import type { AttachAnswer, AttachRequest } from '../../control/api/types.js';
 import { namespacePath } from '../../linux/netns.js';
 import { clientFor, outputFormat, printJson } from '../context.js';
-import { unsupportedFlag, usage } from '../errors.js';
+import { usage } from '../errors.js';
 import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.js';
 import { podPath } from '../paths.js';
+import { parsePublish } from '../publish-flags.js';
 
 interface AttachOptions extends LimitFlags {
   readonly netns?: string;
@@ -44,7 +45,11 @@ export function attachCommand(): Command {
       'for a virtual machine: make a TAP that its monitor opens, in the node’s namespace or that of --netns',
     )
     .option('--tap-owner <UID>', 'number of the user who may open the TAP (default: root alone)')
-    .option('--publish <[ADDR:]HOSTPORT:PORT[/udp]>', 'not in this version', collect)
+    .option(
+      '-p, --publish <[ADDR:]HOSTPORT:PORT[/udp]>',
+      'a port of the node that leads to the pod, as docker has it; may be repeated',
+      collect,
+    )
     .action(async (pod: string, options: AttachOptions, self: Command) => {
       outputFormat(self, ['json']);
       const path = `${podPath(options.namespace, pod)}/attach`;
@@ -54,12 +59,6 @@ export function attachCommand(): Command {
 }
 
 export function attachRequest(options: AttachOptions): AttachRequest {
-  if (options.publish !== undefined) {
-    throw unsupportedFlag(
-      '--publish',
-      'publishing ports comes with services, which this version does not have',
-    );
-  }
   const limits = limitsOf(options);
   return {
     ...(options.netns === undefined ? {} : { netns: absolutePath(options.netns) }),
@@ -70,6 +69,9 @@ export function attachRequest(options: AttachOptions): AttachRequest {
     ...(options.mac === undefined ? {} : { mac: options.mac }),
     ...(options.alias === undefined ? {} : { aliases: options.alias }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(options.publish === undefined
+      ? {}
+      : { publish: options.publish.flatMap((text) => parsePublish(text)) }),
     ...(options.tap === undefined ? {} : { tap: options.tap }),
     ...(options.tapOwner === undefined ? {} : { tapOwner: userNumber(options.tapOwner) }),
   };

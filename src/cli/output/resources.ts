@@ -8,6 +8,7 @@ import type {
   Pod,
   Resource,
 } from '../../control/api/types.js';
+import { publishedText } from './published.js';
 import type { Column } from './table.js';
 import { formatAge, formatBitRate, formatMicros } from './units.js';
 
@@ -35,6 +36,7 @@ export const POD_COLUMNS: readonly Column<PodRow>[] = [
   { header: 'MAC', value: ({ at }) => at?.mac, wide: true },
   { header: 'MTU', value: ({ at }) => at?.mtu, right: true, wide: true },
   { header: 'LIMITS', value: limitsOf, wide: true },
+  { header: 'PORTS', value: ({ at }) => at?.ports?.map(publishedText).join(','), wide: true },
   { header: 'TAP', value: ({ at }) => at?.tap, wide: true },
   { header: 'NETNS', value: ({ pod }) => pod.status?.netns, wide: true },
   { header: 'LABELS', value: ({ pod }) => labelsOf(pod), wide: true },

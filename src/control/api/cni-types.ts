@@ -3,6 +3,7 @@
  * it can: it reads what the runtime says, asks here, and words the answer in the version of CNI that the runtime speaks
  * (CNI specification 1.1, sections 2 to 5). The daemon decides, so that whatever becomes of the plugin, nothing is half done.
  */
+import type { PublishWish } from './publish-types.js';
 
 /** One interface of one container, as runtimes name it (CNI 1.1, section 2: CNI_CONTAINERID, CNI_IFNAME). */
 export interface CniAttachment {
@@ -38,6 +39,8 @@ export interface CniAddRequest extends CniAttachment {
   /** Of the pod; added to those it has. */
   labels?: Record<string, string>;
   bandwidth?: CniBandwidth;
+  /** Ports of the node that are to lead to the container; those with the host port 0, or without one, are passed over. */
+  portMappings?: PublishWish[];
 }
 
 export interface CniAddAnswer {

@@ -6,12 +6,14 @@ import type { Nodes } from '../cluster/nodes.js';
 import type { Cni } from '../cni.js';
 import { PodwireError, unsupported } from '../errors.js';
 import type { Impairments } from '../impairments.js';
-import { parseAttach, parseDetach, parseLimit } from '../model/attach.js';
+import { parseAttach, parseDetach, parseLimit, parsePublish } from '../model/attach.js';
 import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
 import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
+import { parseUnpublish } from '../model/publish.js';
 import type { Networks } from '../networks.js';
+import type { PodPorts } from '../pod-ports.js';
 import type { Pods } from '../pods.js';
 import type { Resources } from '../services/resources.js';
 import type { Store, Watch } from '../store/store.js';
@@ -79,6 +81,7 @@ export interface ApiDaemon {
   readonly networks: Networks;
   readonly nodes: Nodes;
   readonly pods: Pods;
+  readonly podPorts: PodPorts;
   readonly cni: Cni;
   readonly impairments: Impairments;
   readonly resources: Resources;
@@ -213,7 +216,7 @@ function nodeRoutes({ nodes, revision }: ApiDaemon): Route[] {
   ];
 }
 
-function podRoutes({ pods, revision }: ApiDaemon): Route[] {
+function podRoutes({ pods, podPorts, revision }: ApiDaemon): Route[] {
   const path = '/v1/pods/:namespace/:name';
   const keyOf = ({ params }: ApiRequest): [string, string] => [
     namespaceName(params.namespace),
@@ -290,6 +293,28 @@ function podRoutes({ pods, revision }: ApiDaemon): Route[] {
       handle: async (request) => {
         const { ifname, ...limits } = parseLimit(request.body);
         return { body: await pods.limit(...keyOf(request), ifname, limits) };
+      },
+    },
+    {
+      method: 'POST',
+      path: `${path}/ports`,
+      summary: 'publish ports of the pod at ports of the node, while it runs',
+      body: 'PublishRequest',
+      answer: 'PortsAnswer',
+      handle: async (request) => ({
+        body: await podPorts.publish(...keyOf(request), parsePublish(request.body)),
+      }),
+    },
+    {
+      method: 'POST',
+      path: `${path}/ports/remove`,
+      summary: 'take published ports back, all or those that are named',
+      body: 'UnpublishRequest',
+      isBodyOptional: true,
+      answer: 'PortsAnswer',
+      handle: async (request) => {
+        const { ports } = parseUnpublish(request.body ?? {});
+        return { body: await podPorts.unpublish(...keyOf(request), ports) };
       },
     },
   ];

@@ -4,7 +4,7 @@
  */
 import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
-import { ATTACH_SCHEMA, DETACH_SCHEMA, LIMIT_SCHEMA } from '../model/attach.js';
+import { ATTACH_SCHEMA, DETACH_SCHEMA, LIMIT_SCHEMA, PUBLISH_SCHEMA } from '../model/attach.js';
 import { CNI_ADD_SCHEMA, CNI_CHECK_SCHEMA, CNI_DEL_SCHEMA, CNI_GC_SCHEMA } from '../model/cni.js';
 import { ENDPOINT_SLICE_SCHEMA } from '../model/endpoint-slice.js';
 import { IMPAIRMENT_SCHEMA } from '../model/impairment.js';
@@ -12,6 +12,7 @@ import { NAMESPACE_SCHEMA } from '../model/namespace.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
 import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
+import { UNPUBLISH_SCHEMA } from '../model/publish.js';
 import { closed, type Schema } from '../model/schema.js';
 import { SERVICE_SCHEMA } from '../model/service.js';
 import { STORE_SCHEMAS } from './store-schemas.js';
@@ -54,6 +55,14 @@ function listOf(kind: string): Schema {
 
 const RATE = exactly({ rate: count, burst: count });
 const LIMITS = closed({ egress: RATE, ingress: RATE });
+
+const PORTS = list(
+  closed({ containerPort: count, hostPort: count, hostIP: text, protocol: text, message: text }, [
+    'containerPort',
+    'hostPort',
+    'protocol',
+  ]),
+);
 
 const NODE_STATE = choice('self', 'up', 'down', 'unknown');
 const ENTRY = { mac: text, port: text, ageMs: optionalCount };
@@ -98,11 +107,14 @@ export const SCHEMAS = {
   PodList: listOf('Pod'),
   ServiceList: listOf('Service'),
   AttachRequest: ATTACH_SCHEMA,
-  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS, tap: text }, Object.keys(ATTACHED)),
+  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS, ports: PORTS, tap: text }, Object.keys(ATTACHED)),
   DetachRequest: DETACH_SCHEMA,
   DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
   LimitRequest: LIMIT_SCHEMA,
   LimitAnswer: exactly({ name: text, namespace: text, ifname: text, network: text, limits: LIMITS }),
+  PublishRequest: PUBLISH_SCHEMA,
+  UnpublishRequest: UNPUBLISH_SCHEMA,
+  PortsAnswer: exactly({ name: text, namespace: text, ports: PORTS }),
   CniAddRequest: CNI_ADD_SCHEMA,
   CniAddAnswer: exactly({
     namespace: text,

@@ -5,6 +5,7 @@
 import type { CycleCounter, PortCounter, Total } from '../../dataplane/counters.js';
 import type { DropReasonName } from '../../dataplane/drop-reasons.js';
 import type { EndpointSlice, Namespace, Service } from '../services/types.js';
+import type { PublishedPortStatus, PublishWish } from './publish-types.js';
 
 export type { EndpointSlice, Namespace, Service };
 
@@ -127,6 +128,8 @@ export interface InterfaceStatus {
   aliases?: string[];
   /** Left out where nothing is limited. */
   limits?: Limits;
+  /** Ports of the node that lead here; left out where there are none. */
+  ports?: PublishedPortStatus[];
   /** Of a virtual machine. */
   tap?: string;
   /** Of the container runtime that asked for it. */
@@ -212,6 +215,8 @@ export interface AttachRequest {
   /** More names in the network beside the pod's own. */
   aliases?: string[];
   limits?: LimitsWish;
+  /** Ports of the node that are to lead to the pod. */
+  publish?: PublishWish[];
   /**
    * For a virtual machine: a TAP of this name is made, in the namespace, which is the node's own where none is given.
    * Whoever runs the machine opens it by its name.
@@ -277,6 +282,8 @@ export interface AttachAnswer {
   ifname: string;
   /** Left out where nothing is limited. */
   limits?: Limits;
+  /** Ports of the node that lead here; left out where there are none. */
+  ports?: PublishedPortStatus[];
   /** Of a virtual machine: what its monitor is to open. */
   tap?: string;
 }

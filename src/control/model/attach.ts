@@ -5,6 +5,7 @@ import { canonicalIp } from '../cidr.js';
 import { invalid } from '../errors.js';
 import { LIMITS_SCHEMA, limitParser, limitRequestSchema, readLimits } from './limits.js';
 import { LABELS, NAME } from './meta.js';
+import { type FullWish, fullWishes, PUBLISH_LIST, publishParser, publishSchema } from './publish.js';
 import { checker, closed, type Schema } from './schema.js';
 import { parseStation } from './station.js';
 
@@ -36,6 +37,7 @@ export const ATTACH_SCHEMA: Schema = closed({
   mac: { type: 'string', description: 'a MAC address of one station, such as 02:00:5e:10:00:01' },
   aliases: { type: 'array', maxItems: MOST_ALIASES, uniqueItems: true, items: NAME },
   limits: LIMITS_SCHEMA,
+  publish: PUBLISH_LIST,
   tap: { ...IFNAME, description: 'the TAP of a virtual machine, a name of an interface' },
   tapOwner: { type: 'integer', minimum: 0, maximum: LAST_UID, description: 'a number of a user' },
 });
@@ -47,14 +49,25 @@ export const LIMIT_SCHEMA: Schema = limitRequestSchema(IFNAME);
 /** Of PUT …/limits. @throws PodwireError INVALID naming the field */
 export const parseLimit = limitParser(IFNAME);
 
+export const PUBLISH_SCHEMA: Schema = publishSchema(IFNAME);
+
+/** Of POST …/ports. @throws PodwireError INVALID, UNSUPPORTED naming the field */
+export const parsePublish = publishParser(IFNAME);
+
 /** @throws PodwireError INVALID naming the field */
 export const parseDetach = checker<DetachRequest>(DETACH_SCHEMA);
 
 const check = checker<AttachRequest>(ATTACH_SCHEMA);
 
-/** Complete, its limits as numbers. @throws PodwireError INVALID naming the field */
-export function parseAttach(value: unknown): AttachRequest & { readonly limits?: Limits } {
-  const { limits, ...request } = check(value);
+/** With limits as numbers and ports in their normal form. */
+export interface FullAttachRequest extends AttachRequest {
+  readonly limits?: Limits;
+  readonly publish?: FullWish[];
+}
+
+/** @throws PodwireError INVALID, UNSUPPORTED naming the field */
+export function parseAttach(value: unknown): FullAttachRequest {
+  const { limits, publish, ...request } = check(value);
   if (request.ifname === '.' || request.ifname === '..' || request.ifname === 'lo') {
     throw invalid('ifname', `'${request.ifname}' cannot be the name of a pod's interface`);
   }
@@ -64,6 +77,7 @@ export function parseAttach(value: unknown): AttachRequest & { readonly limits?:
     ...(request.ips && { ips: request.ips.map(parseAddress) }),
     ...(request.mac !== undefined && { mac: parseStation('mac', request.mac) }),
     ...(limits && { limits: readLimits('limits.', limits) }),
+    ...(publish && { publish: fullWishes('publish', publish) }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { CniAddRequest, CniCheckRequest, CniDelRequest, CniGcRequest } from '../api/cni-types.js';
 import { ATTACH_SCHEMA } from './attach.js';
 import { NAME, NAMESPACE } from './meta.js';
+import { PORT_MAPPINGS } from './publish.js';
 import { checker, closed, type Schema } from './schema.js';
 
 /** An identifier of a container: CNI 1.1, section 2, "CNI_CONTAINERID". */
@@ -38,6 +39,7 @@ export const CNI_ADD_SCHEMA: Schema = closed(
     mac,
     aliases,
     labels,
+    portMappings: PORT_MAPPINGS,
     bandwidth: closed({ ingressRate: BITS, ingressBurst: BITS, egressRate: BITS, egressBurst: BITS }),
   },
   [...NAMED, 'netns'],

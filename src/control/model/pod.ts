@@ -1,6 +1,7 @@
 /**
  * `v1 Pod` as Kubernetes writes it. Containers, volumes and the like are Kubernetes' business and kept as they
- * come; what the manifest asks of the network and podwire does not do is refused by name.
+ * come; what the manifest asks of the network and podwire does not do is refused by name. hostPorts are published ports
+ * (publish.ts).
  *
  * Annotations: `podwire.dev/netns` attaches the pod at once; `podwire.dev/network`, `podwire.dev/ifname` and
  * `podwire.dev/ips` (comma separated) say how, then or at a later attach. `kubernetes.io/egress-bandwidth` and `ingress-bandwidth` limit it.
@@ -14,7 +15,9 @@ import { PROTOCOLS, type Protocol } from '../services/types.js';
 import { parseAttach } from './attach.js';
 import { annotatedLimits, BANDWIDTH_ANNOTATION } from './limits.js';
 import { KUBERNETES_META } from './meta.js';
+import { hostPortsOf } from './publish.js';
 import { checker, open, type Schema } from './schema.js';
+import { PORT } from './service-ports.js';
 
 const PREFIX = 'podwire.dev/';
 const ANNOTATION = {
@@ -38,9 +41,10 @@ const CONTAINERS: Schema = {
       type: 'array',
       items: open({
         name: { type: 'string' },
+        containerPort: PORT,
+        hostPort: { ...PORT, minimum: 0 },
+        hostIP: { type: 'string' },
         protocol: { type: 'string', enum: PROTOCOLS },
-        containerPort: { type: 'integer' },
-        hostPort: { type: 'integer' },
       }),
     },
   }),
@@ -84,7 +88,7 @@ export function parsePod(value: unknown): Pod {
   checkAnnotations(pod.metadata.annotations ?? {});
   const wish = attachmentWish(pod);
   if (usesHostNetwork(pod)) refuseAttachment(wish);
-  else refuseHostPorts(pod.spec ?? {});
+  else hostPortsOf(pod);
   const { apiVersion, kind, metadata, spec, status } = pod;
   const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
   return {
@@ -167,7 +171,7 @@ function checkAnnotations(annotations: Record<string, string>): void {
 }
 
 interface Container {
-  ports?: { name?: string; protocol?: Protocol; containerPort?: number; hostPort?: number }[];
+  ports?: { name?: string; protocol?: Protocol; containerPort?: number }[];
 }
 
 /** Such a pod uses the node's own interfaces, and whatever ports of the node its programs listen on. */
@@ -183,15 +187,4 @@ function refuseAttachment({ limits, ...wish }: Partial<AttachRequest>): void {
     `metadata.annotations["${field}"]`,
     'a pod with spec.hostNetwork is not attached: it uses the node’s own interfaces',
   );
-}
-
-function refuseHostPorts(spec: Record<string, unknown>): void {
-  for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
-    const containers = (spec[list] ?? []) as Container[];
-    containers.forEach(({ ports = [] }, index) => {
-      const at = ports.findIndex(({ hostPort }) => hostPort !== undefined && hostPort !== 0);
-      if (at >= 0)
-        throw unsupported(`spec.${list}[${index}].ports[${at}].hostPort`, 'host ports are not supported');
-    });
-  }
 }

@@ -126,9 +126,19 @@ describe('configuration: code 7, or 2 with key and value where podwire does not 
     ['a misspelt key', { netwrok: 'backend' }, '2: netwrok: "backend": '],
     ['a key of the bridge plugin', { bridge: 'cni0' }, '2: bridge: "cni0": '],
     [
-      'published ports',
+      'a published port of nothing',
       { runtimeConfig: { portMappings: [{ hostPort: 80 }] } },
-      '7: runtimeConfig.portMappings: ',
+      '7: runtimeConfig.portMappings[0].containerPort: ',
+    ],
+    [
+      'a published port that is none',
+      { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 65536 }] } },
+      '7: runtimeConfig.portMappings[0].containerPort: ',
+    ],
+    [
+      'a published port of a protocol that is none',
+      { runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: 'icmp' }] } },
+      '7: runtimeConfig.portMappings[0].protocol: ',
     ],
     [
       'a capability of nobody',

@@ -42,6 +42,21 @@ describe('ADD', () => {
     expect(await asked({ runtimeConfig }, args)).toEqual(body);
   });
 
+  it('takes the ports that are to be published, and passes over those without a host port', async () => {
+    const portMappings = [
+      { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' },
+      { hostPort: 53, containerPort: 53, protocol: 'UDP', hostIP: '192.0.2.1' },
+      { hostPort: 0, containerPort: 443, protocol: 'tcp' },
+      { containerPort: 444 },
+    ];
+    expect(await asked({ runtimeConfig: { portMappings } })).toMatchObject({
+      portMappings: [
+        { hostPort: 8080, containerPort: 80, protocol: 'TCP' },
+        { hostPort: 53, containerPort: 53, protocol: 'UDP', hostIP: '192.0.2.1' },
+      ],
+    });
+  });
+
   it('makes two pods of two names that differ only in what a name may not have', async () => {
     const names = await Promise.all(
       ['a_b', 'a-b', 'A-b', '___'].map((name) => asked({}, `K8S_POD_NAME=${name}`)),

@@ -131,8 +131,8 @@ describe('pods and get', () => {
       'GET /v1/networks/backend': { body: BACKEND },
     });
     const wide = await podwire('get', 'pod', 'web', '-o', 'wide', '--socket', socket);
-    expect(wide.out.split('\n')[0]).toMatch(/AGE +MAC +MTU +LIMITS +TAP +NETNS +LABELS$/);
-    expect(wide.out.split('\n')[1]).toMatch(/02:70:0a:f4:00:03 +1500 +- +- +\/run\/netns\/web +app=web$/);
+    expect(wide.out.split('\n')[0]).toMatch(/AGE +MAC +MTU +LIMITS +PORTS +TAP +NETNS +LABELS$/);
+    expect(wide.out.split('\n')[1]).toMatch(/02:70:0a:f4:00:03 +1500 +- +- +- +\/run\/netns\/web +app=web$/);
     const json = await podwire('get', 'networks', 'backend', '-o', 'json', '--socket', socket);
     expect(JSON.parse(json.out)).toEqual(BACKEND);
     const yaml = await podwire('get', 'network', 'backend', '-o', 'yaml', '--socket', socket);

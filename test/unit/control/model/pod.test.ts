@@ -60,11 +60,15 @@ describe('parsePod', () => {
     ],
     [
       pod({ spec: { containers: [{ name: 'a' }, { ports: [{ containerPort: 1 }, { hostPort: 80 }] }] } }),
-      'UNSUPPORTED spec.containers[1].ports[1].hostPort',
+      'INVALID spec.containers[1].ports[1].containerPort',
     ],
     [
-      pod({ spec: { initContainers: [{ ports: [{ hostPort: 80 }] }] } }),
-      'UNSUPPORTED spec.initContainers[0].ports[0].hostPort',
+      pod({ spec: { initContainers: [{ ports: [{ containerPort: 80, hostPort: 65_536 }] }] } }),
+      'INVALID spec.initContainers[0].ports[0].hostPort',
+    ],
+    [
+      pod({ spec: { containers: [{ ports: [{ containerPort: 80, hostPort: 80, hostIP: '::1' }] }] } }),
+      'UNSUPPORTED spec.containers[0].ports[0].hostIP',
     ],
     [pod({ spec: { containers: 'none' } }), 'INVALID spec.containers'],
     [
@@ -121,7 +125,9 @@ describe('parseAttach', () => {
     [{ netns, network: 'Back End' }, 'INVALID network'],
     [{ netns, ips: ['10.0.0.3/24'] }, 'INVALID ips[0]'],
     [{ netns, ips: ['1.1.1.1', '::1', '::2'] }, 'INVALID ips'],
-    [{ netns, publish: ['8080:80'] }, 'INVALID publish'],
+    [{ netns, publish: ['8080:80'] }, 'INVALID publish[0]'],
+    [{ netns, publish: [{ hostPort: 80 }] }, 'INVALID publish[0].containerPort'],
+    [{ netns, publish: [{ containerPort: 80, hostIP: 'eth0' }] }, 'INVALID publish[0].hostIP'],
   ])('%j: %s', (value, expected) => {
     expect(refusal(() => parseAttach(value))).toBe(expected);
   });
