@@ -27,7 +27,7 @@ export interface ServicesTarget {
 export interface ServicesSource {
   /** What is different from what was taken before. */
   take(): PlanChanges;
-  /** Whether what was taken last is in force is not known. */
+  /** It could not be taken, or whether what was taken is in force is not known. */
   lost(error: unknown): void;
 }
 
@@ -91,15 +91,15 @@ export class Publisher {
   }
 
   private async change(): Promise<void> {
-    const changes = this.services.take();
-    if (changes.changed.length === 0 && changes.removed.length === 0) return;
-    const generation = ++this.issued;
     try {
+      const changes = this.services.take();
+      if (changes.changed.length === 0 && changes.removed.length === 0) return;
+      const generation = ++this.issued;
       await this.target.changeServices({ generation, ...changes });
+      this.inForce = generation;
     } catch (error) {
       this.services.lost(error);
       throw error;
     }
-    this.inForce = generation;
   }
 }

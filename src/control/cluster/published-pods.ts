@@ -61,6 +61,7 @@ export class PublishedPods {
     this.repeated = new RepeatedLog(parts.log);
     this.mirror = new Mirror(parts.store, {
       prefix: CLUSTER_PODS,
+      keepsValues: false,
       clock: this.clock,
       onChange: (change) => this.changed(change),
       onSynced: () => this.synced(),
