@@ -12,6 +12,7 @@ import { DnsRecords } from './dns/records.js';
 import { hostAddresses } from './host/addresses.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
+import { HostWay } from './host-way.js';
 import { Impairments } from './impairments.js';
 import { KeyedLock } from './keyed-lock.js';
 import { isRouted } from './layout.js';
@@ -63,6 +64,7 @@ export interface Parts {
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
   readonly services: LiveServices;
+  readonly hostWay: HostWay;
   readonly dnsFeed: DnsFeed;
   /** Undefined where names are not served. */
   readonly dns: NodeDns | undefined;
@@ -73,7 +75,7 @@ export interface Parts {
 }
 
 export function assemble(
-  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf' | 'zone'>,
+  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf' | 'zone' | 'nonMasqueradeCidrs'>,
   mtu: number,
   store: EmbeddedStore,
   { cluster, store: clusterStore }: JoinedCluster,
@@ -114,12 +116,23 @@ export function assemble(
     changed: async () => {
       await publish();
       await lock.run(NODE_IFNAME, () => nodePort.syncRoutes());
+      await hostWay.sync();
       dnsFeed.networksChanged();
       void dns?.follow();
     },
   });
   const nodePort = new NodePort(ports, networks, { plan: cluster, mtu, gsoMaxSize, nonBlocking });
   const nodeAddresses = new NodeAddresses();
+  const hostWay = new HostWay({
+    plan: cluster,
+    nonMasqueradeCidrs: options.nonMasqueradeCidrs,
+    networks: () => networks,
+    addressesChanged: async (addresses) => {
+      if (nodeAddresses.set(addresses)) await publish();
+    },
+    opened: () => publish(),
+    log,
+  });
   const plan = (generation: number): Plan => ({
     generation,
     networks: networks
@@ -131,6 +144,7 @@ export function assemble(
     pods: ports.planned(),
     impairments: impairments.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
+    ...(hostWay.isOpen && { egress: { clusterCidrs: cluster.clusterCidrs } }),
     services: {
       cidrs: cluster.serviceCidrs,
       nodeFrontends: nodeFrontendAddresses(cluster.serviceCidrs),
@@ -141,7 +155,8 @@ export function assemble(
   const services: LiveServices = new LiveServices({
     here: { node: self.name, ...(options.zone !== undefined && { zone: options.zone }) },
     serviceCidrs: () => cluster.serviceCidrs,
-    expose: (changes) => changes,
+    expose: (changes) => hostWay.expose(changes),
+    exposed: () => hostWay.settled(),
     publish: () => publisher.publishServices(),
     rerouted: () => publish(),
     planned: (key) => dnsFeed.serviceChanged(key),
@@ -273,6 +288,7 @@ export function assemble(
     impairments,
     ports,
     nodeAddresses,
+    hostWay,
     nodePort,
     publisher,
     services,

@@ -13,6 +13,7 @@
  */
 import type { RouteSpec, TranslationSpec } from '../dataplane/snapshot.js';
 import { holds, hostPrefix } from './cidr.js';
+import { wayOut } from './compile-egress.js';
 import {
   NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
@@ -65,16 +66,24 @@ export function withoutForeign(plan: Plan): Plan {
   return { ...plan, services: { ...services, nodeAddresses, externalAddresses } };
 }
 
-export function serviceRoutes({ services }: Plan, tables: readonly number[]): RouteSpec[] {
+export function serviceRoutes(plan: Plan, tables: readonly number[]): RouteSpec[] {
+  const { services } = plan;
   if (!services) return [];
   const { cidrs, nodeFrontends, externalAddresses } = services;
   return tables.flatMap((table) => [
     ...cidrs.map((prefix) => unreachable(table, prefix, 'address')),
     ...nodeFrontends.map((address) => unreachable(table, hostPrefix(address), 'node')),
     ...(table === NODE_ROUTE_TABLE ? [] : externalAddresses).map((address) =>
-      unreachable(table, hostPrefix(address), 'address'),
+      toExternal(plan, table, hostPrefix(address)),
     ),
   ]);
+}
+
+/** At other ports it may be somebody outside: a load balancer has several. */
+function toExternal(plan: Plan, table: number, prefix: string): RouteSpec {
+  const port = wayOut(plan, table);
+  if (port === undefined) return unreachable(table, prefix, 'address');
+  return { table, prefix, kind: 'port', port, services: 'address' };
 }
 
 function unreachable(table: number, prefix: string, services: 'address' | 'node'): RouteSpec {

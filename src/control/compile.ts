@@ -26,6 +26,7 @@ import type {
 import type { Limits, Rate } from './api/types.js';
 import { hostPrefix } from './cidr.js';
 import { membersOnPeers, peerSpec, tunnelDomain, tunnelPort } from './compile-cluster.js';
+import { egressRoutes } from './compile-egress.js';
 import { impairmentsByPort } from './compile-impairments.js';
 import {
   hasServices,
@@ -72,7 +73,11 @@ export function compile(given: Plan): Snapshot {
       ...plan.networks.flatMap((network) => domainSpecs(network, plan)),
       ...(cluster && home ? [tunnelDomain(cluster.tunnel, home)] : []),
     ].sort(byId),
-    routes: [...allRoutes(plan, home), ...serviceRoutes(plan, serviceTables(plan))],
+    routes: [
+      ...allRoutes(plan, home),
+      ...serviceRoutes(plan, serviceTables(plan)),
+      ...plan.networks.filter(isRouted).flatMap((network) => egressRoutes(network, plan)),
+    ],
     neighbours: [
       ...ports.flatMap(({ id, mac, addresses, attachment }) =>
         attachment.kind === 'domain'

@@ -75,6 +75,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const parts = assemble(options, mtu, store, cluster, node, dataplane, log);
   parts.nodeAddresses.set(addresses);
   const tunnel = await cluster.openTunnel(parts.ports);
+  undo.add(() => parts.hostWay.stop());
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
   undo.add(() => parts.services.stop());
@@ -148,18 +149,19 @@ function chooseMtu({ mtu, underlay }: DaemonOptions, addresses: readonly HostAdd
 
 /** The node has other subnets than before: pods of the old ones are closed, the network and podwire0 made again. */
 async function resubnet(
-  { reconciler, networks, publisher, cluster, dnsFeed, dns }: Parts,
+  { reconciler, networks, publisher, cluster, dnsFeed, dns, hostWay }: Parts,
   reason: string,
 ): Promise<void> {
   await reconciler.closeStranded(cluster.podCidrs, reason);
   await networks.moveDefault(() => publisher.publish());
   await reconciler.renewNode();
+  await hostWay.sync();
   dnsFeed.networksChanged();
   await dns?.follow();
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {
-  const { networks, impairments, podRecords, nodePort, publisher, reconciler, dnsFeed, dns } = parts;
+  const { networks, impairments, podRecords, nodePort, publisher, reconciler, dnsFeed, dns, hostWay } = parts;
   await networks.load();
   await impairments.load();
   await podRecords.load();
@@ -169,6 +171,7 @@ async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise
       log.error({ error: asPodwireError(error).message }, 'interface not made again');
     });
   };
+  await hostWay.start();
   await publisher.publish();
   await nodePort.syncRoutes();
   await reconciler.restoreAll();

@@ -22,6 +22,11 @@ export function isRouted(spec: NetworkSpec): boolean {
   return spec.mode !== 'direct' && spec.mode !== 'raw' && !isPortless(spec) && spec.internal !== true;
 }
 
+/** Its pods reach the outside through the node. */
+export function hasEgress(spec: NetworkSpec): boolean {
+  return isRouted(spec) && spec.egress !== false;
+}
+
 /** Its pods have no interface of the switch: the node's own, or none at all. */
 export function isPortless({ mode }: Pick<NetworkSpec, 'mode'>): boolean {
   return mode === 'host' || mode === 'none';

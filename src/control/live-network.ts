@@ -5,7 +5,7 @@
 import type { NetworkSpec } from './api/types.js';
 import { PodwireError } from './errors.js';
 import { AddressPool } from './ipam.js';
-import { type DomainLayout, layoutOf } from './layout.js';
+import { type DomainLayout, hasEgress, layoutOf } from './layout.js';
 import { MacOwners } from './mac-owners.js';
 import { DEFAULT_NETWORK } from './model/network.js';
 import { NumberPool } from './numbers.js';
@@ -45,6 +45,7 @@ export class NetworkBuilder {
         sourceGuard: spec.sourceGuard ?? true,
         routeTable,
         domains: this.plan(layout),
+        egress: hasEgress(spec),
         ...(spec.vni !== undefined && { vni: spec.vni }),
       };
       const pool = new AddressPool(name, layout);
@@ -64,7 +65,12 @@ export class NetworkBuilder {
     const layout = layoutOf(spec, network.name === DEFAULT_NETWORK);
     const { domains: kept } = network.planned;
     const domains = [...kept, ...this.plan(layout.slice(kept.length))];
-    const planned = { ...network.planned, sourceGuard: spec.sourceGuard ?? true, domains };
+    const planned = {
+      ...network.planned,
+      sourceGuard: spec.sourceGuard ?? true,
+      egress: hasEgress(spec),
+      domains,
+    };
     return { ...network, spec, layout, planned };
   }
 

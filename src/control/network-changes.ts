@@ -2,6 +2,7 @@
  * What of a network can change while pods are attached to it. The pods keep their addresses and their subnet; so
  *
  *     sourceGuard        at once
+ *     egress, masquerade  at once; connections that are masqueraded go on as they are
  *     mtu                for pods attached from then on, and for all when the daemon starts again
  *     cidrs              routed, bridge: more subnets behind those there are
  *     ranges, gateways   raw: for pods attached from then on; default routes follow when the daemon starts again
@@ -14,7 +15,7 @@ import { PodwireError } from './errors.js';
 import { layoutOf } from './layout.js';
 import type { LiveNetwork } from './live-network.js';
 
-const ALWAYS: readonly (keyof NetworkSpec)[] = ['sourceGuard', 'mtu'];
+const ALWAYS: readonly (keyof NetworkSpec)[] = ['sourceGuard', 'mtu', 'egress', 'masquerade'];
 const OF_RAW: readonly (keyof NetworkSpec)[] = ['ranges', 'gateways'];
 
 /** @returns why the network cannot go on with its pods under the new spec: `spec.vni of network red is fixed`. */

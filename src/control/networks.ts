@@ -7,7 +7,7 @@ import type { Network, NetworkSpec } from './api/types.js';
 import { asPodwireError, PodwireError } from './errors.js';
 import type { HostAddress } from './host/addresses.js';
 import type { KeyedLock } from './keyed-lock.js';
-import { isRouted } from './layout.js';
+import { hasEgress, isRouted } from './layout.js';
 import { type LiveNetwork, NetworkBuilder } from './live-network.js';
 import type { Logger } from './logger.js';
 import { DEFAULT_NETWORK } from './model/network.js';
@@ -114,6 +114,14 @@ export class Networks {
   /** Prefixes that the node reaches through the switch. */
   routedCidrs(): string[] {
     return [...this.live.values()].filter(({ spec }) => isRouted(spec)).flatMap(({ spec }) => spec.cidrs);
+  }
+
+  /** Prefixes whose pods have the node's address outside. */
+  masqueradedCidrs(): string[] {
+    const leaving = [...this.live.values()].filter(
+      ({ spec }) => hasEgress(spec) && spec.masquerade !== false,
+    );
+    return leaving.flatMap(({ spec }) => spec.cidrs);
   }
 
   /** @throws PodwireError NOT_FOUND */

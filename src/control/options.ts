@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { DEFAULT_FLOWS } from '../dataplane/connections.js';
 import { MAX_CAPACITY as MOST_FLOWS } from '../dataplane/flows/flow-memory.js';
 import { AddressError, parseCidr } from '../wire/address.js';
-import { canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
+import { canonicalCidr, canonicalIp, encloses, familyOf, holds, overlaps } from './cidr.js';
 import { invalid } from './errors.js';
 import { type ListenOptions, parseListenOptions, parseServerUrl } from './listen-options.js';
 import { resourceName } from './model/kinds.js';
@@ -29,6 +29,8 @@ export interface DaemonOptions extends ListenOptions {
   readonly serviceCidrs: readonly string[];
   readonly vni: number;
   readonly given: readonly ClusterOption[];
+  /** Outside destinations that pods reach under their own addresses. */
+  readonly nonMasqueradeCidrs: readonly string[];
   readonly tunnelPort: number;
   readonly store: StoreChoice;
   readonly mtu: 'auto' | number;
@@ -83,6 +85,12 @@ export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   { name: 'cluster-cidr', value: 'CIDR[,CIDR]', help: 'addresses of all pods', default: CLUSTER_CIDR },
   { name: 'service-cidr', value: 'CIDR[,CIDR]', help: 'addresses of services', default: SERVICE_CIDR },
   { name: 'zone', value: 'ZONE', help: 'where this node is; services may prefer endpoints in the same zone' },
+  {
+    name: 'non-masquerade-cidr',
+    value: 'CIDR[,CIDR]',
+    help: 'destinations outside that pods reach under their own addresses',
+    default: 'none',
+  },
   { name: 'mtu', value: 'auto|N', help: 'largest packet of pods, in bytes', default: 'auto' },
   { name: 'io', value: 'auto|uring|poll', help: 'how packets are read and written', default: 'auto' },
   { name: 'workers', value: 'N', help: 'forwarding threads, 1 to 16', default: '1' },
@@ -134,6 +142,9 @@ const LEAST_MTU = { 4: 576, 6: 1280 } as const;
 /** The longest pod prefix: room for the switch, the node and a pod. */
 const LONGEST_POD_PREFIX = { 4: 29, 6: 126 } as const;
 
+const NON_MASQUERADE = '--non-masquerade-cidr';
+const MOST_DESTINATIONS = 256;
+
 type Values = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -157,6 +168,7 @@ export function parseDaemonOptions(values: Values): DaemonOptions {
     ...cidrs,
     vni: parseNumber('--vni', values.vni, DEFAULT_VNI, MOST_VNI),
     given: CLUSTER_OPTIONS.filter((name) => values[name] !== undefined),
+    nonMasqueradeCidrs: parseDestinations(values['non-masquerade-cidr']),
     tunnelPort: parseNumber('--tunnel-port', values['tunnel-port'], VXLAN_PORT, 65_535),
     store,
     mtu: parseMtu(values.mtu ?? 'auto', cidrs.podCidrs ?? cidrs.clusterCidrs),
@@ -214,6 +226,21 @@ function parseList(flag: string, text: string): string[] {
     }
   }
   return cidrs.sort((a, b) => familyOf(a) - familyOf(b));
+}
+
+/** Any prefix, as in a routing table. */
+function parseDestinations(text = ''): string[] {
+  const parts = text === '' || text === 'none' ? [] : text.split(',');
+  if (parts.length > MOST_DESTINATIONS)
+    throw invalid(NON_MASQUERADE, `at most ${MOST_DESTINATIONS} prefixes`);
+  return parts.map((part) => {
+    try {
+      return canonicalCidr(part.trim());
+    } catch (error) {
+      if (error instanceof AddressError) throw invalid(NON_MASQUERADE, error.message);
+      throw error;
+    }
+  });
 }
 
 function checkRoom(flag: string, cidr: string): void {

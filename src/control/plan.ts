@@ -45,6 +45,8 @@ export interface PlannedNetwork {
   readonly sourceGuard: boolean;
   readonly routeTable: number;
   readonly domains: readonly PlannedDomain[];
+  /** What is nowhere else leaves through the node's port. */
+  readonly egress?: boolean;
   /** Of an overlay, which has one domain. */
   readonly vni?: number;
   /** Pods of an overlay on other nodes. */
@@ -106,6 +108,11 @@ export interface PlannedServices {
   readonly nodeAddresses: readonly string[];
 }
 
+export interface PlannedEgress {
+  /** Prefixes of pods that are not outside, of whichever node. */
+  readonly clusterCidrs: readonly string[];
+}
+
 export interface Plan {
   readonly generation: number;
   readonly networks: readonly PlannedNetwork[];
@@ -115,6 +122,8 @@ export interface Plan {
   readonly impairments?: readonly PlannedImpairment[];
   /** Without it there is no other node. */
   readonly cluster?: PlannedCluster;
+  /** Without it nothing leaves through the node's port, whatever the networks say. */
+  readonly egress?: PlannedEgress;
   /** Without it nothing is translated. */
   readonly services?: PlannedServices;
 }

@@ -31,6 +31,10 @@ export interface NetworkSpec {
   cidrs: string[];
   /** No gateway, nothing leaves. Default false. */
   internal?: boolean;
+  /** Of routed, bridge and overlay: pods reach the outside through the node. Default true, of an internal network false. */
+  egress?: boolean;
+  /** There they have the node's address; false: their own, and the routers outside know the way back. Default true. */
+  masquerade?: boolean;
   /** Bytes; default: the node's. */
   mtu?: number;
   /** Of an overlay: its VXLAN network identifier. Chosen when it is created, where it is not given. */

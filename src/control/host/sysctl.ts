@@ -5,8 +5,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { PodwireError } from '../errors.js';
 
-const IPV4 = '/proc/sys/net/ipv4';
-const IPV6 = '/proc/sys/net/ipv6';
+export const IPV4 = '/proc/sys/net/ipv4';
+export const IPV6 = '/proc/sys/net/ipv6';
 
 /** Whether the kernel has IPv6 at all. */
 export function kernelHasIpv6(): boolean {
@@ -48,7 +48,7 @@ function insist(path: string, value: string): void {
   throw new PodwireError('HOST_FAILED', `${path} must be ${value} and cannot be set: is /proc/sys writable?`);
 }
 
-function readSetting(path: string): string | undefined {
+export function readSetting(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
@@ -60,7 +60,7 @@ function readSetting(path: string): string | undefined {
  * Where /proc/sys is read-only, as in some containers, the defaults stay: addresses are added without duplicate
  * address detection anyway, and with IPv6 switched off adding them fails with the kernel's words.
  */
-function writeSetting(path: string, value: string): void {
+export function writeSetting(path: string, value: string): void {
   if (readSetting(path) === value) return;
   try {
     writeFileSync(path, value);

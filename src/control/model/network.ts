@@ -29,6 +29,8 @@ export const NETWORK_SPEC_SCHEMA: Schema = closed(
     mode: { type: 'string', enum: NETWORK_MODES },
     cidrs: { type: 'array', maxItems: MOST_CIDRS, items: { type: 'string' } },
     internal: { type: 'boolean' },
+    egress: { type: 'boolean' },
+    masquerade: { type: 'boolean' },
     mtu: { type: 'integer', minimum: LEAST_MTU, maximum: MOST_MTU },
     vni: { type: 'integer', minimum: 1, maximum: MOST_VNI },
     ...RAW_FIELDS,
@@ -58,6 +60,8 @@ const WITH_INTERFACES: readonly NetworkMode[] = [...LAYER_3, 'raw', 'direct'];
 /** Fields that only these modes have. */
 const MODES_OF: Partial<Record<keyof NetworkSpec, readonly NetworkMode[]>> = {
   internal: LAYER_3,
+  egress: LAYER_3,
+  masquerade: LAYER_3,
   mtu: WITH_INTERFACES,
   sourceGuard: WITH_INTERFACES,
   vni: ['overlay'],
@@ -78,6 +82,7 @@ export function parseNetwork(value: unknown): Network {
     throw invalid('spec.cidrs', `a network of mode ${spec.mode} has no addresses to give`);
   if (!isPortless(spec) && cidrs.length === 0) throw invalid('spec.cidrs', 'is missing: at least one prefix');
   refuseForeignFields(spec);
+  if (spec.internal && spec.egress) throw invalid('spec.egress', 'an internal network has no way out');
   return { apiVersion, kind, metadata, spec: normalise({ ...spec, cidrs }) };
 }
 

@@ -25,6 +25,8 @@ export interface LiveServicesParts {
   readonly serviceCidrs: () => readonly string[];
   /** Adds what leads in from outside. Told of each change once, in order. */
   readonly expose: (changes: PlanChanges) => PlanChanges;
+  /** Resolves when what was exposed is in force. */
+  readonly exposed?: () => Promise<void>;
   /** Publisher.publishServices */
   readonly publish: () => Promise<void>;
   /** `externalAddresses` are others now: the snapshot has routes to them. */
@@ -139,6 +141,7 @@ export class LiveServices implements ServicesSource {
   async settled(): Promise<void> {
     await this.parts.publish();
     await this.rerouting;
+    await this.parts.exposed?.();
   }
 
   /** Frontends outside of the service prefixes, in no order: a packet for one of them must be looked at. */

@@ -14,6 +14,7 @@ describe('parseDaemonOptions', () => {
       serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'],
       vni: 1,
       given: [],
+      nonMasqueradeCidrs: [],
       tunnelPort: 4789,
       store: { kind: 'embedded' },
       mtu: 'auto',
