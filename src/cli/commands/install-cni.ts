@@ -23,7 +23,7 @@ export function installCniCommand(): Command {
     .option('--network <NETWORK>', `podwire's network (default: ${DEFAULTS.network})`)
     .option(
       '--portmap <auto|on|off>',
-      'chain the portmap plugin for published ports (default: auto, if there)',
+      'on: the portmap plugin publishes ports, chained behind (default: podwire does)',
     )
     .option('--with-node', 'copy node and the plugin beside it, for a host without Node')
     .option(

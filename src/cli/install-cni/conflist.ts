@@ -1,6 +1,6 @@
 /**
- * The network configuration that a runtime reads: podwire, and behind it the portmap plugin for published ports, where there
- * is one.
+ * The network configuration that a runtime reads: podwire, which publishes ports itself. Who wants the portmap plugin to do that has it
+ * chained behind; then it has the capability, and podwire has not, for a runtime hands it to everybody who declares it.
  *
  * Its version is 1.0.0: podman 4 and containerd 1.6 refuse a newer one. Where every plugin of the chain speaks 1.1.0,
  * `cniVersions` offers that too (CNI 1.1, section 1): a runtime that knows the key takes the highest version that it
@@ -26,7 +26,7 @@ export function conflistText(settings: InstallSettings, chain: { portmap: boolea
     type: PLUGIN,
     socket,
     network,
-    capabilities: { ips: true, mac: true, bandwidth: true, aliases: true },
+    capabilities: { ips: true, mac: true, bandwidth: true, aliases: true, portMappings: !chain.portmap },
   };
   const portmap = { type: 'portmap', capabilities: { portMappings: true } };
   const conflist = {

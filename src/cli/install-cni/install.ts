@@ -48,7 +48,7 @@ export async function install(settings: InstallSettings): Promise<InstallResult>
       { path: plugin, outcome: own.outcome },
       { path: conflist, outcome },
     ],
-    warnings: [...portmapWarning(settings), ...conflistWarnings(settings)],
+    warnings: conflistWarnings(settings),
   };
 }
 
@@ -95,19 +95,12 @@ function refuseForeignPlugin(path: string, force: boolean): void {
 
 function chainOf(settings: InstallSettings, own: readonly string[]): { portmap: boolean; newer: boolean } {
   const path = join(settings.binDir, 'portmap');
-  const portmap = settings.portmap !== PortmapChoice.OFF && isExecutable(path);
-  if (settings.portmap === PortmapChoice.ON && !portmap) {
+  const portmap = settings.portmap === PortmapChoice.ON;
+  if (portmap && !isExecutable(path)) {
     throw failure('INSTALL_FAILED', `--portmap on: ${path} is missing; install the reference plugins of CNI`);
   }
   const versions = portmap ? supportedVersions(path) : [NEW_VERSION];
   return { portmap, newer: own.includes(NEW_VERSION) && versions.includes(NEW_VERSION) };
-}
-
-function portmapWarning({ portmap, binDir }: InstallSettings): string[] {
-  if (portmap !== PortmapChoice.AUTO || isExecutable(join(binDir, 'portmap'))) return [];
-  return [
-    `${binDir} has no portmap plugin: published ports of containers will not work; install the reference plugins of CNI and run this again, or say --portmap off`,
-  ];
 }
 
 /** One earlier folder stays: a plugin may just have been started from it. */

@@ -51,7 +51,7 @@ describe('the doctor on CNI', () => {
     vi.stubEnv('PATH', `${binDir()}:${process.env.PATH}`);
     onTestFinished(() => void vi.unstubAllEnvs());
     const { socket } = await fakeApi({ [status('default')]: { body: { ready: true } } });
-    await install('--socket', socket);
+    await install('--socket', socket, '--portmap', 'on');
     expect(await found()).toEqual([
       `ok CNI plugin: ${binDir()}/podwire-cni speaks CNI up to 1.1.0`,
       `ok CNI conflist: ${confDir()}/10-podwire.conflist (podwire-cni, portmap)`,
