@@ -191,7 +191,7 @@ class Packets {
     for (let i = 0; i < PACKETS; i++) {
       const service = this.arrive();
       const index = service.choose(choiceHash(this.original), false);
-      found = (found + service.words[index] + service.ports[index]) | 0;
+      found = (found + service.word(index, 0) + service.port(index)) | 0;
     }
     lastFound = found;
   }
@@ -202,8 +202,8 @@ class Packets {
       const service = this.arrive();
       const index = service.choose(choiceHash(original), false);
       reply.mirror(original, 1);
-      reply.source[3] = service.words[index];
-      reply.seal(reply.subject, (service.ports[index] << 16) | (reply.ports & 0xffff));
+      reply.source[3] = service.word(index, 0);
+      reply.seal(reply.subject, (service.port(index) << 16) | (reply.ports & 0xffff));
       const handle = flows.open(original, reply, i & 63, FLAG.SYN, 0);
       flows.decide(handle, flows.found.state, 1, service.id, index, 1);
       lastFound = flows.track(handle, flows.found.state, FLAG.SYN, i, 0, 1, 60, 0);

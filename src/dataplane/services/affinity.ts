@@ -66,8 +66,8 @@ export class AffinityTable {
     const entry = this.entryOf(service, key) || this.add(service, key);
     const at = entry << ENTRY_SHIFT;
     const width = service.isIpv6 ? 4 : 1;
-    for (let i = 0; i < width; i++) entries[at + BACKEND + i] = service.words[width * index + i];
-    entries[at + PORT] = service.ports[index];
+    for (let i = 0; i < width; i++) entries[at + BACKEND + i] = service.word(index, i);
+    entries[at + PORT] = service.port(index);
     this.use(entry, now);
   }
 

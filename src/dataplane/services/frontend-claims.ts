@@ -29,13 +29,8 @@ export class FrontendClaims {
     return this.scopes[claim];
   }
 
-  /** Number of the service. */
-  holder(claim: number): number {
-    return this.services[claim];
-  }
-
-  /** Of the key whose words are at `from` in `keys`. */
-  add(service: number, keys: Int32Array, from: number, scope: number): void {
+  /** Of the key whose words are at `from` in `keys`. Answers the claim's number. */
+  add(service: number, keys: Int32Array, from: number, scope: number): number {
     const claim = this.allocate();
     this.keys.set(keys.subarray(from, from + KEY_WORDS), claim * KEY_WORDS);
     this.services[claim] = service;
@@ -44,6 +39,7 @@ export class FrontendClaims {
     this.firsts.set(service, claim);
     this.queue(claim);
     this.size++;
+    return claim;
   }
 
   removeAll(service: number): void {

@@ -8,7 +8,7 @@
  * An engine has a table of its own and changes it between cycles; nothing is allocated by a lookup. Costs of a change: what is in
  * the change, some 2 us a backend. All of it is read before any is done, so a change that cannot be is none at all.
  *
- * Bounds: MOST services and frontends. Memory: 33 bytes a frontend and 64 to 128 of index; of a service, services/service.ts.
+ * Bounds: MOST services and frontends. Memory: 41 bytes a frontend and 64 to 128 of index; of a service, services/service.ts.
  */
 import {
   type FrontendSpec,
@@ -23,6 +23,7 @@ import { requireInteger } from '../tables/table-error.js';
 import { FrontendClaims, MOST_FRONTENDS } from './frontend-claims.js';
 import { FrontendIndex, KEY_WORDS } from './frontend-index.js';
 import { SERVICE_PROTOCOLS, Service, wordsOf } from './service.js';
+import { WordStore } from './word-store.js';
 
 /** In the order of SCOPES. */
 export const SCOPE = { CLUSTER: 0, LOCAL: 1, SPLIT: 2 } as const;
@@ -47,6 +48,9 @@ export class ServiceTable {
   /** How many services. */
   size = 0;
   private readonly services: (Service | undefined)[] = [];
+  /** By frontend: what a packet finds has its service at once. */
+  private readonly holders: (Service | undefined)[] = [];
+  private readonly store = new WordStore();
   private readonly index: FrontendIndex;
   private readonly claims: FrontendClaims;
 
@@ -81,7 +85,7 @@ export class ServiceTable {
   }
 
   service(frontend: number): Service {
-    return this.services[this.claims.holder(frontend)]!;
+    return this.holders[frontend]!;
   }
 
   get(id: number): Service | undefined {
@@ -90,13 +94,25 @@ export class ServiceTable {
 
   /** Allocates; between cycles only. Throws TableError or AddressError, and then has changed nothing. */
   change({ generation, removed, changed }: ServiceChanges): void {
-    const claimed = changed.map(read);
+    const claimed = this.read(changed);
     const more = claimed.reduce((sum, { scopes }) => sum + scopes.length, this.frontends);
     requireInteger('number of frontends', more, 0, MOST_FRONTENDS);
     for (const id of removed) this.remove(id);
     for (const { service } of claimed) this.remove(service.id);
     for (const one of claimed) this.add(one);
     this.generation = generation;
+  }
+
+  /** All or none. */
+  private read(changed: readonly ServiceSpec[]): Claims[] {
+    const claimed: Claims[] = [];
+    try {
+      for (const spec of changed) claimed.push(read(spec, this.store));
+    } catch (error) {
+      for (const { service } of claimed) service.release();
+      throw error;
+    }
+    return claimed;
   }
 
   private add({ service, keys, scopes }: Claims): void {
@@ -106,11 +122,15 @@ export class ServiceTable {
     this.remove(id);
     this.services[id] = service;
     this.size++;
-    for (let i = 0; i < scopes.length; i++) this.claims.add(id, keys, i * KEY_WORDS, scopes[i]);
+    for (let i = 0; i < scopes.length; i++) {
+      this.holders[this.claims.add(id, keys, i * KEY_WORDS, scopes[i])] = service;
+    }
   }
 
   private remove(id: number): void {
-    if (this.services[id] === undefined) return;
+    const service = this.services[id];
+    if (service === undefined) return;
+    service.release();
     this.services[id] = undefined;
     this.size--;
     this.claims.removeAll(id);
@@ -121,13 +141,17 @@ function tailOf(kind: number, protocol: number, port: number): number {
   return (kind << KIND_SHIFT) | ((protocol & 0xff) << PROTOCOL_SHIFT) | (port & 0xffff);
 }
 
-function read(spec: ServiceSpec): Claims {
+function read(spec: ServiceSpec, store: WordStore): Claims {
   requireInteger('number of a service', spec.id, 0, MOST_SERVICES - 1);
   const keys = new Int32Array(KEY_WORDS * spec.frontends.length);
   spec.frontends.forEach((frontend, i) => {
     keys.set(keyOf(spec, frontend), i * KEY_WORDS);
   });
-  return { service: new Service(spec), keys, scopes: spec.frontends.map(({ scope }) => numberOf(scope)) };
+  return {
+    service: new Service(spec, store),
+    keys,
+    scopes: spec.frontends.map(({ scope }) => numberOf(scope)),
+  };
 }
 
 function keyOf({ family, protocol }: ServiceSpec, { address, port }: FrontendSpec): number[] {

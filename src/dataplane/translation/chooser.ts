@@ -97,9 +97,9 @@ export class Chooser {
   private mayStay(isTcp: boolean): boolean {
     const service = this.service!;
     if (this.backend < 0) return isTcp && service.drains;
-    const state = (this.isNodeScope ? service.node : service.cluster)[this.backend];
+    const state = service.state(this.backend, this.isNodeScope);
     // Of a backend that is not in the scope any more, as after a change of policy, the cluster's state counts.
-    const known = state === STATE.ABSENT ? service.cluster[this.backend] : state;
+    const known = state === STATE.ABSENT ? service.state(this.backend, false) : state;
     return known !== STATE.UNREADY || isTcp;
   }
 
@@ -143,11 +143,11 @@ export class Chooser {
     const service = this.service!;
     reply.mirror(original, ZONE);
     const width = service.isIpv6 ? 4 : 1;
-    for (let i = 0; i < width; i++) reply.source[4 - width + i] = service.words[width * backend + i];
+    for (let i = 0; i < width; i++) reply.source[4 - width + i] = service.word(backend, i);
     this.path.find(slot, reply.source);
     const isOwn = isSame(reply.source, original.source, service.isIpv6);
     if (isOwn || (this.clients.isBehindNode(slot) && !this.path.isLocal)) this.masquerade(service.isIpv6);
-    reply.seal(reply.subject, (service.ports[backend] << 16) | (original.ports >>> 16));
+    reply.seal(reply.subject, (service.port(backend) << 16) | (original.ports >>> 16));
   }
 
   private masquerade(isIpv6: boolean): void {

@@ -36,7 +36,7 @@ function operations(): [string, (i: number) => number][] {
         const service = table.service(frontend);
         const index = service.choose(WORDS[i & 4095], (i & 1) === 0 && service.id === 0);
         if (index < 0) return 7;
-        return service.indexOf4(service.words[index], service.ports[index]) + table.scope(frontend) + missed;
+        return service.indexOf4(service.word(index, 0), service.port(index)) + table.scope(frontend) + missed;
       },
     ],
     [

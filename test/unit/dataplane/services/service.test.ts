@@ -29,11 +29,12 @@ describe('Service', () => {
       drains: true,
       count: 2,
     });
-    expect([...one.words]).toEqual([0x0af40009, 0x0af40109]);
-    expect([...one.ports]).toEqual([53, 8080]);
-    expect([...one.local]).toEqual([1, 0]);
-    expect([...one.cluster]).toEqual([STATE.ACTIVE, STATE.UNREADY]);
-    expect([...one.node]).toEqual([STATE.DRAINING, STATE.ABSENT]);
+    const both = <T>(of: (index: number) => T): T[] => [0, 1].map(of);
+    expect(both((i) => one.word(i, 0))).toEqual([0x0af40009, 0x0af40109]);
+    expect(both((i) => one.port(i))).toEqual([53, 8080]);
+    expect(both((i) => one.isLocal(i))).toEqual([true, false]);
+    expect(both((i) => one.state(i, false))).toEqual([STATE.ACTIVE, STATE.UNREADY]);
+    expect(both((i) => one.state(i, true))).toEqual([STATE.DRAINING, STATE.ABSENT]);
     expect(service()).toMatchObject({ affinityMs: 0, drains: false });
   });
 
@@ -52,7 +53,7 @@ describe('Service', () => {
       backends: [backend('10.9.9.9', { cluster: 'unready' }), ...[...list].reverse()],
     });
     for (const hash of hashes) {
-      expect(other.words[other.choose(hash, false)]).toBe(one.words[one.choose(hash, false)]);
+      expect(other.word(other.choose(hash, false), 0)).toBe(one.word(one.choose(hash, false), 0));
     }
   });
 
@@ -82,8 +83,8 @@ describe('Service', () => {
   it.each([1, 16, 17, 3000])('finds each of %d backends by address and port', (count) => {
     const one = service({ backends: backends(count) });
     const indexes = Array.from({ length: count }, (_, i) => i);
-    expect(indexes.map((i) => one.indexOf4(one.words[i], 8080))).toEqual(indexes);
-    expect(one.indexOf4(one.words[0], 8081)).toBe(-1);
+    expect(indexes.map((i) => one.indexOf4(one.word(i, 0), 8080))).toEqual(indexes);
+    expect(one.indexOf4(one.word(0, 0), 8081)).toBe(-1);
     expect(one.indexOf4(word('10.245.0.1'), 8080)).toBe(-1);
   });
 
@@ -96,6 +97,14 @@ describe('Service', () => {
       expect(one.indexOf6(w0, w1, w2, w3 ^ 0x100, 8080)).toBe(-1);
       expect(one.indexOf6(w0, w1 ^ 1, w2, w3, 8080)).toBe(-1);
     });
+  });
+
+  it.each([256, 257, 700])('chooses among %d backends as the table in arrays does', (count) => {
+    const list = backends(count);
+    const slots = buildMaglev(list);
+    const one = service({ backends: list });
+    for (const hash of hashes)
+      expect(one.choose(hash, false)).toBe(slots[(hash & 0x7fffffff) % slots.length]);
   });
 
   it('refuses what it cannot hold, by its code', () => {
