@@ -14,6 +14,7 @@ import { detachCommand } from './commands/detach.js';
 import { doctorCommand } from './commands/doctor.js';
 import { dropsCommand } from './commands/drops.js';
 import { fdbCommand } from './commands/fdb.js';
+import { flowsCommand } from './commands/flows.js';
 import { getCommand } from './commands/get.js';
 import { impairCommand } from './commands/impair.js';
 import { installCniCommand } from './commands/install-cni.js';
@@ -49,6 +50,7 @@ const COMMANDS = [
   fdbCommand,
   neighborsCommand,
   namesCommand,
+  flowsCommand,
   statsCommand,
   dropsCommand,
   installCniCommand,

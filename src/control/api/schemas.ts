@@ -15,6 +15,7 @@ import { POD_SCHEMA } from '../model/pod.js';
 import { UNPUBLISH_SCHEMA } from '../model/publish.js';
 import { closed, type Schema } from '../model/schema.js';
 import { SERVICE_SCHEMA } from '../model/service.js';
+import { FLOW_SCHEMAS } from './flow-schemas.js';
 import { STORE_SCHEMAS } from './store-schemas.js';
 
 const text: Schema = { type: 'string' };
@@ -204,6 +205,7 @@ export const SCHEMAS = {
       oneOf: ['EndpointSlice', 'Impairment', 'Namespace', 'Network', 'Node', 'Pod', 'Service'].map(ref),
     },
   }),
+  ...FLOW_SCHEMAS,
   ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },
   Error: exactly({
