@@ -51,7 +51,7 @@ export function resultOf(answer: CniAddAnswer, sandbox: string, dns: Dns, previo
     interfaces: [...interfaces, { name, mac, mtu, sandbox }],
     ips: [...(previous?.ips ?? []), ...ips],
     routes: [...(previous?.routes ?? []), ...answer.routes],
-    dns: hasEntries(dns) ? dns : (previous?.dns ?? dns),
+    dns: [dns, previous?.dns, answer.dns].find((one) => one && hasEntries(one)) ?? {},
   };
 }
 

@@ -26,6 +26,7 @@ import { NodePort } from './node-port.js';
 import type { DaemonOptions } from './options.js';
 import { NO_OVERLAYS, Overlays } from './overlays.js';
 import type { Plan } from './plan.js';
+import { podDns } from './pod-dns.js';
 import { PodPorts } from './pod-ports.js';
 import { Pods } from './pods.js';
 import { Ports } from './ports.js';
@@ -219,7 +220,24 @@ export function assemble(
     lock,
     log,
   });
-  const pods = new Pods({ records: podRecords, attacher, published, networks, lock, log, nodeIps });
+  const pods = new Pods({
+    records: podRecords,
+    attacher,
+    published,
+    networks,
+    lock,
+    log,
+    nodeIps,
+    dns: (namespace, gateways, pod) => {
+      const answering = dns === undefined ? [] : gateways;
+      return podDns(
+        { domain: options.clusterDomain, resolvConf: options.resolvConf },
+        namespace,
+        answering,
+        pod?.spec,
+      );
+    },
+  });
   const podPorts = new PodPorts({ records: podRecords, published, networks, lock, log });
   const clusterPods = new ClusterPods({
     own: {

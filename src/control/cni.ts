@@ -36,7 +36,7 @@ import type { AttachmentRecord, ContainerReference } from './records.js';
 const CNI_NAMESPACE = 'cni';
 
 export interface CniParts {
-  readonly pods: Pick<Pods, 'attach' | 'ofContainer' | 'releaseContainers'>;
+  readonly pods: Pick<Pods, 'attach' | 'dnsOf' | 'ofContainer' | 'releaseContainers'>;
   readonly networks: Pick<Networks, 'get'>;
   readonly attacher: Pick<Attacher, 'gatewaysOf' | 'isPortless' | 'isUp' | 'prefixedIps'>;
   readonly lock: KeyedLock;
@@ -113,7 +113,8 @@ export class Cni {
     const found = await this.parts.pods.ofContainer(container, request.ifname);
     if (!found)
       throw new PodwireError('NETNS_NOT_FOUND', `${request.netns} went while it was being attached`);
-    return { namespace, name, ...this.describe(found.attachment) };
+    const dns = this.parts.pods.dnsOf(namespace, name, found.attachment) ?? null;
+    return { namespace, name, ...this.describe(found.attachment), dns };
   }
 
   private async release(
@@ -128,7 +129,7 @@ export class Cni {
     };
   }
 
-  private describe(attachment: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name'> {
+  private describe(attachment: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name' | 'dns'> {
     const { network, ifname, mac, mtu, netns } = attachment;
     const { attacher } = this.parts;
     if (attacher.isPortless(network)) return describeLoopback(attachment);
@@ -171,7 +172,7 @@ function describeLoopback({
   network,
   mtu,
   netns,
-}: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name'> {
+}: AttachmentRecord): Omit<CniAddAnswer, 'namespace' | 'name' | 'dns'> {
   const ips = loopbackAddresses(netns).map((address) => ({ address }));
   return { network, ifname: LOOPBACK, mac: LOOPBACK_MAC, mtu, netns, ips, routes: [] };
 }

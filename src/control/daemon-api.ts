@@ -5,11 +5,14 @@ import type { ApiDaemon } from './api/routes.js';
 import { type ClusterReader, watchResources } from './api/watch.js';
 import type { Parts } from './assemble.js';
 import { watchedNode } from './cluster/local-copy.js';
-import { asPodwireError } from './errors.js';
-import { namesOf, podsElsewhere, podsHere } from './names.js';
+import { asPodwireError, PodwireError } from './errors.js';
+import { Flows } from './flows/flows.js';
+import { FrontendNames } from './flows/frontend-names.js';
+import { type NamedPod, namesOf, podsElsewhere, podsHere } from './names.js';
 import type { DaemonOptions } from './options.js';
 import { TUNNEL_NAME } from './plan.js';
 import { NETWORKS } from './records.js';
+import { environmentOf } from './services/environment.js';
 import { watchedResource } from './services/resources-copy.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { VERSION } from './version.js';
@@ -33,6 +36,7 @@ export function apiDaemon(
     overlays,
     podRecords,
     dns,
+    services,
   }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
@@ -46,6 +50,10 @@ export function apiDaemon(
     ...(cluster.planned ? [{ id: cluster.planned.tunnel.port, name: TUNNEL_NAME }] : []),
     ...networks.uplinkPorts(),
     ...ports.planned(),
+  ];
+  const everyPod = (): NamedPod[] => [
+    ...podsHere(podRecords.list()),
+    ...networks.overlays().flatMap(({ name }) => podsElsewhere(name, overlays.othersIn(name))),
   ];
   return {
     networks,
@@ -83,18 +91,40 @@ export function apiDaemon(
     neighbors: async () => neighborsView(publisher.current, await dataplane.learned()),
     names: (network) => {
       if (network !== undefined) networks.get(network);
-      const elsewhere = networks
-        .overlays()
-        .flatMap(({ name }) => podsElsewhere(name, overlays.othersIn(name)));
-      return { names: namesOf([...podsHere(podRecords.list()), ...elsewhere], network) };
+      return { names: namesOf(everyPod(), network) };
     },
     stats: () => statsView(dataplane.counters, everyPort()),
     drops: () => dropsView(dataplane.counters, everyPort()),
+    flows: new Flows({
+      reader: dataplane.flows,
+      now: () => dataplane.flowTime(),
+      names: new FrontendNames(
+        () => services.all,
+        () => publisher.generation,
+      ),
+      addressesOf: (pod) => addressesOf(pod, everyPod()),
+      portName: (port) => everyPort().find(({ id }) => id === port)?.name ?? String(port),
+    }),
+    environment: (namespace, pod) => ({
+      namespace,
+      variables: environmentOf(
+        services.written,
+        namespace,
+        pod === undefined || pods.view(namespace, pod).spec?.enableServiceLinks !== false,
+      ),
+    }),
     isHealthy: () => !state.failed(),
     degraded: () => cluster.degraded ?? writeTrouble(store),
     watch: (after, send) => watchResources(store, pods, watched, after, send),
     clusterStore: isOwn ? store : undefined,
   };
+}
+
+/** @throws PodwireError NOT_FOUND */
+function addressesOf(pod: string, pods: readonly NamedPod[]): string[] {
+  const found = pods.filter((one) => one.pod === pod);
+  if (found.length > 0) return found.flatMap(({ ips }) => ips);
+  throw new PodwireError('NOT_FOUND', `there is no pod ${pod} with addresses that are known here`);
 }
 
 /** Why nothing can be recorded at present. */

@@ -11,6 +11,7 @@ import type {
   LimitAnswer,
   Limits,
   Pod,
+  PodDns,
 } from './api/types.js';
 import type { Attacher } from './attacher.js';
 import type { AttachWish, RecordKeeper } from './attachments.js';
@@ -57,6 +58,8 @@ export interface PodsParts {
   readonly networks: Pick<Networks, 'get'>;
   /** Addresses of this node, for pods that use its interfaces. */
   readonly nodeIps: () => readonly string[];
+  /** What a pod's resolv.conf says, with these gateways of its network. */
+  readonly dns: (namespace: string, gateways: readonly string[], pod?: Pod) => PodDns | undefined;
 }
 
 export class Pods {
@@ -101,7 +104,7 @@ export class Pods {
       if (record && existing) {
         refuseOther(key, existing, request, container);
         await this.label(key, record, request.labels);
-        return attachAnswer(namespace, name, existing, this.state);
+        return this.answer(namespace, name, existing);
       }
       if (made.length > 0) refuseOther(key, made[0], { netns: request.netns }, container);
       const pod = withLabels(record?.pod ?? newPod(namespace, name), request.labels);
@@ -112,7 +115,7 @@ export class Pods {
           : withHostPorts({ ...request, ...missing(request, attachmentWish(pod)) }, pod);
       const wish = completeWish(this.parts.attacher, key, asked, made, container);
       const attachment = await this.connect(key, { pod, applied: record?.applied ?? false }, wish);
-      return attachAnswer(namespace, name, attachment, this.state);
+      return this.answer(namespace, name, attachment);
     });
   }
 
@@ -176,6 +179,28 @@ export class Pods {
       if (!isDeepStrictEqual(chosen.limits ?? {}, limits)) await this.relimit(key, record, chosen, limits);
       return { name, namespace, ifname: chosen.ifname, network: chosen.network, limits };
     });
+  }
+
+  /** What belongs into the pod's resolv.conf. @throws PodwireError NOT_FOUND where podwire serves it no names */
+  dns(namespace: string, name: string): PodDns {
+    const key = podKey(namespace, name);
+    const { attachments } = this.need(key);
+    for (const attachment of attachments) {
+      const dns = this.dnsOf(namespace, name, attachment);
+      if (dns) return dns;
+    }
+    throw new PodwireError(
+      'NOT_FOUND',
+      `pod ${key} has no interface whose gateway answers DNS, and names no server of its own`,
+    );
+  }
+
+  /** The same by one of its interfaces; a router of other people's is not podwire's to speak for. */
+  dnsOf(namespace: string, name: string, attachment: AttachmentRecord): PodDns | undefined {
+    const { attacher, dns, records } = this.parts;
+    const isOurs = attacher.modeOf(attachment.network) !== 'raw';
+    const gateways = isOurs ? attacher.gatewaysOf(attachment) : [];
+    return dns(namespace, gateways, records.get(podKey(namespace, name))?.pod);
   }
 
   /** Detaches it first where it is attached. @throws PodwireError NOT_FOUND */
@@ -371,6 +396,11 @@ export class Pods {
   /** @param revision of the record; default: what is in memory. */
   viewOf(key: string, record: PodRecord, revision = this.parts.records.revision(key)): Pod {
     return podView(record, revision, this.state, this.parts.nodeIps());
+  }
+
+  private answer(namespace: string, name: string, attachment: AttachmentRecord): AttachAnswer {
+    const dns = this.dnsOf(namespace, name, attachment);
+    return { ...attachAnswer(namespace, name, attachment, this.state), ...(dns && { dns }) };
   }
 
   private get state(): AttachmentState {

@@ -31,6 +31,8 @@ import {
 import { NAMESPACE_COLUMNS, SERVICE_COLUMNS, SLICE_COLUMNS } from '../output/service-resources.js';
 import type { Column } from '../output/table.js';
 import { segment } from '../paths.js';
+import { ENV, getEnv } from './get-env.js';
+import { getResolvConf, RESOLVCONF } from './get-resolvconf.js';
 
 export const KIND_HELP =
   'network, node, pod, impairment, service, endpointslice or namespace; also in the plural, or short: net, no, po, imp, svc, ns';
@@ -48,13 +50,19 @@ export function getCommand(): Command {
     .option('-n, --namespace <NAMESPACE>', 'namespace of what is in namespaces (default: default)')
     .option('-A, --all-namespaces', 'of all namespaces')
     .action(async (word: string, name: string | undefined, options: GetOptions, self: Command) => {
+      if (word === ENV) return getEnv(name, options.namespace, self);
+      if (word === RESOLVCONF) return getResolvConf(name, options.namespace, self);
       const format = outputFormat(self, ['table', 'json', 'wide', 'yaml']);
       const request = requestFor(kindOf(word), name, options);
       const answer = await clientFor(self).get<Resource | ResourceList>(request.path);
       if (format === 'json') printJson(answer);
       else if (format === 'yaml') printYaml(answer);
       else printResources(format, answer, request);
-    });
+    })
+    .addHelpText(
+      'after',
+      '\nenv [POD]         services of the namespace as environment variables\nresolvconf POD    what belongs into the resolv.conf of a pod',
+    );
 }
 
 /** The kind's name in paths: `networks`, `pods`. Another word is a wrong command line. */

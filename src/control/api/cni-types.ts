@@ -5,6 +5,8 @@
  */
 import type { PublishWish } from './publish-types.js';
 
+import type { PodDns } from './types.js';
+
 /** One interface of one container, as runtimes name it (CNI 1.1, section 2: CNI_CONTAINERID, CNI_IFNAME). */
 export interface CniAttachment {
   containerId: string;
@@ -60,6 +62,8 @@ export interface CniAddAnswer {
   }[];
   /** Default routes that the interface has been given; none where another interface has them. */
   routes: { dst: string; gw: string }[];
+  /** Whom the container asks for names; null where podwire serves it none. */
+  dns: PodDns | null;
 }
 
 /** POST /v1/cni/del. Whatever is not there is gone already: never an error. */

@@ -3,7 +3,7 @@ import { FILTERS } from '../flows/flow-filter.js';
 import { FLOW_PAGE, type Flows } from '../flows/flows.js';
 import type { Route } from './routes.js';
 
-export function flowRoutes(flows: Flows): Route[] {
+export function flowRoutes(flows: () => Flows): Route[] {
   return [
     {
       method: 'GET',
@@ -15,7 +15,7 @@ export function flowRoutes(flows: Flows): Route[] {
         continue: 'of the page before',
       },
       answer: 'Flows',
-      handle: async ({ query }) => ({ body: await flows.list(query) }),
+      handle: async ({ query }) => ({ body: await flows().list(query) }),
     },
     {
       method: 'GET',
@@ -23,7 +23,7 @@ export function flowRoutes(flows: Flows): Route[] {
       summary: 'connections by state and by service, and how full the table is',
       query: FILTERS,
       answer: 'FlowSummary',
-      handle: async ({ query }) => ({ body: await flows.summary(query) }),
+      handle: async ({ query }) => ({ body: await flows().summary(query) }),
     },
   ];
 }

@@ -5,9 +5,10 @@
 import type { Nodes } from '../cluster/nodes.js';
 import type { Cni } from '../cni.js';
 import { PodwireError, unsupported } from '../errors.js';
+import type { Flows } from '../flows/flows.js';
 import type { Impairments } from '../impairments.js';
 import { parseAttach, parseDetach, parseLimit, parsePublish } from '../model/attach.js';
-import { FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
+import { DEFAULT_NAMESPACE, FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
 import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
@@ -18,6 +19,7 @@ import type { Pods } from '../pods.js';
 import type { Resources } from '../services/resources.js';
 import type { Store, Watch } from '../store/store.js';
 import { cniRoutes } from './cni-routes.js';
+import { flowRoutes } from './flow-routes.js';
 import { impairmentRoutes } from './impairment-routes.js';
 import { openApi } from './openapi.js';
 import { checkIdentity, putReply } from './replies.js';
@@ -26,6 +28,7 @@ import { serviceRoutes } from './service-routes.js';
 import { storeRoutes } from './store-routes.js';
 import type {
   DropsAnswer,
+  EnvironmentAnswer,
   FdbAnswer,
   NamesAnswer,
   NeighborsAnswer,
@@ -93,6 +96,9 @@ export interface ApiDaemon {
   neighbors(): Promise<NeighborsAnswer>;
   /** Of one network, or of all. @throws PodwireError NOT_FOUND */
   names(network: string | undefined): NamesAnswer;
+  readonly flows: Flows;
+  /** Services of a namespace as environment variables. @param pod that they are for. @throws PodwireError NOT_FOUND */
+  environment(namespace: string, pod: string | undefined): EnvironmentAnswer;
   stats(): StatsAnswer;
   drops(): DropsAnswer;
   isHealthy(): boolean;
@@ -116,6 +122,7 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
       () => daemon.revision(),
     ),
     ...stateRoutes(daemon),
+    ...flowRoutes(() => daemon.flows),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),
     get('/openapi.json', 'this description', 'OpenApi', () => openApi(routes)),
@@ -266,6 +273,13 @@ function podRoutes({ pods, podPorts, revision }: ApiDaemon): Route[] {
       handle: async (request) => ({ body: await pods.delete(...keyOf(request)) }),
     },
     {
+      method: 'GET',
+      path: `${path}/dns`,
+      summary: 'what belongs into the pod’s resolv.conf',
+      answer: 'PodDns',
+      handle: (request) => ({ body: pods.dns(...keyOf(request)) }),
+    },
+    {
       method: 'POST',
       path: `${path}/attach`,
       summary: 'give the pod its interface',
@@ -333,6 +347,22 @@ function stateRoutes(daemon: ApiDaemon): Route[] {
       query: { network: 'of this network only' },
       answer: 'Names',
       handle: ({ query }) => ({ body: daemon.names(query.get('network') ?? undefined) }),
+    },
+    {
+      method: 'GET',
+      path: '/v1/env',
+      summary: 'services of a namespace as environment variables',
+      query: { namespace: 'default: default', pod: 'of this node, which they are for' },
+      answer: 'Environment',
+      handle: ({ query }) => {
+        const pod = query.get('pod') ?? undefined;
+        return {
+          body: daemon.environment(
+            namespaceName(query.get('namespace') ?? DEFAULT_NAMESPACE),
+            pod === undefined ? undefined : resourceName(pod),
+          ),
+        };
+      },
     },
     get('/v1/stats', 'packets and bytes', 'Stats', () => daemon.stats()),
     get('/v1/drops', 'dropped packets by reason and port', 'Drops', () => daemon.drops()),

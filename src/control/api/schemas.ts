@@ -81,6 +81,8 @@ const DNS_STATUS = exactly({
   servfail: count,
 });
 
+const POD_DNS = exactly({ nameservers: list(text), search: list(text), options: list(text) });
+
 const ATTACHED = {
   name: text,
   namespace: text,
@@ -108,7 +110,11 @@ export const SCHEMAS = {
   PodList: listOf('Pod'),
   ServiceList: listOf('Service'),
   AttachRequest: ATTACH_SCHEMA,
-  AttachAnswer: closed({ ...ATTACHED, limits: LIMITS, ports: PORTS, tap: text }, Object.keys(ATTACHED)),
+  AttachAnswer: closed(
+    { ...ATTACHED, limits: LIMITS, ports: PORTS, tap: text, dns: POD_DNS },
+    Object.keys(ATTACHED),
+  ),
+  PodDns: POD_DNS,
   DetachRequest: DETACH_SCHEMA,
   DetachAnswer: exactly({ name: text, namespace: text, ips: list(text) }),
   LimitRequest: LIMIT_SCHEMA,
@@ -127,6 +133,7 @@ export const SCHEMAS = {
     netns: text,
     ips: list(closed({ address: text, gateway: text }, ['address'])),
     routes: list(exactly({ dst: text, gw: text })),
+    dns: { oneOf: [POD_DNS, { type: 'null' }] },
   }),
   CniDelRequest: CNI_DEL_SCHEMA,
   CniCheckRequest: CNI_CHECK_SCHEMA,
@@ -187,6 +194,7 @@ export const SCHEMAS = {
   Names: exactly({
     names: list(exactly({ network: text, name: text, pod: text, ips: list(text) })),
   }),
+  Environment: exactly({ namespace: text, variables: list(exactly({ name: text, value: text })) }),
   Stats: exactly({
     ports: list(exactly({ port: text, drops: count, ...counts(PORT_COUNTERS) })),
     totals: exactly(counts(TOTALS)),

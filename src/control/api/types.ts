@@ -290,6 +290,15 @@ export interface AttachAnswer {
   ports?: PublishedPortStatus[];
   /** Of a virtual machine: what its monitor is to open. */
   tap?: string;
+  /** Whom the pod asks for names; left out where podwire serves it none. */
+  dns?: PodDns;
+}
+
+/** As in resolv.conf(5). */
+export interface PodDns {
+  nameservers: string[];
+  search: string[];
+  options: string[];
 }
 
 /** POST /v1/pods/NAMESPACE/NAME/detach; without a body, every interface goes. */
@@ -434,6 +443,11 @@ export interface NameEntry {
   /** `default/web` */
   pod: string;
   ips: string[];
+}
+/** GET /v1/env. Names and values need no quotes. */
+export interface EnvironmentAnswer {
+  namespace: string;
+  variables: { name: string; value: string }[];
 }
 export interface NamesAnswer {
   names: NameEntry[];

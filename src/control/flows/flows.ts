@@ -16,7 +16,6 @@ const MOST_SERVICES = 100;
 
 export interface FlowsParts extends FilterParts {
   readonly reader: FlowReader;
-  readonly capacity: number;
   /** Of the clock that the engines have (ms). */
   readonly now: () => number;
   readonly portName: (port: number) => string;
@@ -28,7 +27,7 @@ export class Flows {
   /** One page of what the filters let through. @throws PodwireError INVALID, NOT_FOUND */
   async list(query: URLSearchParams): Promise<FlowsAnswer> {
     const limit = numberIn(query, 'limit', FLOW_PAGE.usual, 1, FLOW_PAGE.most);
-    const from = numberIn(query, 'continue', 0, 0, this.parts.capacity);
+    const from = numberIn(query, 'continue', 0, 0, this.parts.reader.capacity);
     const { names, portName } = this.parts;
     const flows: FlowsAnswer['flows'] = [];
     const next = await this.read(
@@ -54,9 +53,9 @@ export class Flows {
   }
 
   private table(): FlowTableCounts {
-    const { reader, capacity } = this.parts;
+    const { reader } = this.parts;
     return {
-      capacity,
+      capacity: reader.capacity,
       size: reader.count(ENGINE.SIZE),
       opened: reader.count(ENGINE.OPENED),
       expired: reader.count(ENGINE.EXPIRED),

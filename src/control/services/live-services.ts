@@ -149,6 +149,11 @@ export class LiveServices implements ServicesSource {
     return this.external.list;
   }
 
+  /** As they were set, in no order. */
+  get written(): Iterable<Service> {
+    return this.plan.written;
+  }
+
   /** @param key NAMESPACE/NAME */
   service(key: string): Service | undefined {
     return this.plan.service(key);

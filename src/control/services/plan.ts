@@ -40,6 +40,11 @@ export class ServicePlan {
     private readonly replanned: (key: string) => void = () => {},
   ) {}
 
+  /** In no order. */
+  get written(): Iterable<Service> {
+    return this.services.values();
+  }
+
   service(key: string): Service | undefined {
     return this.services.get(key);
   }

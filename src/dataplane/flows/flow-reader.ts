@@ -57,6 +57,11 @@ export class FlowReader {
     this.activity = new FlowActivity(memory);
   }
 
+  /** Flows that there can be. */
+  get capacity(): number {
+    return this.memory.capacity;
+  }
+
   /** The sum over all engines of one of ENGINE. */
   count(which: number): number {
     let sum = 0;

@@ -109,6 +109,17 @@ describe('ADD', () => {
     });
   });
 
+  it('has podwire’s own name servers where neither the runtime nor a plugin before names one', async () => {
+    const own = { nameservers: ['10.244.0.1'], search: ['svc.cluster.local'], options: ['ndots:5'] };
+    const answer = { ...ANSWER, dns: own };
+    expect(await added({}, answer)).toMatchObject({ dns: own });
+    expect(await added({ dns: DNS }, answer)).toMatchObject({ dns: DNS });
+    expect(await added({}, { ...ANSWER, dns: null })).toMatchObject({ dns: {} });
+    const said = { nameservers: ['10.1.0.1'] };
+    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: said };
+    expect(await added({ cniVersion: '1.0.0', prevResult }, answer)).toMatchObject({ dns: said });
+  });
+
   it('takes name servers from the runtime before those of the configuration', async () => {
     const runtimeConfig = { dns: { servers: ['10.0.0.53'], searches: ['b.example'], options: [] } };
     expect(await added({ dns: DNS, runtimeConfig })).toMatchObject({

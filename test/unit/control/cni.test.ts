@@ -19,6 +19,7 @@ function world(): { cni: Cni; done: string[]; attaching: (() => void)[] } {
         done.push(`added ${container?.id}`);
         throw new Error('there is nothing to describe');
       },
+      dnsOf: unused,
       ofContainer: unused,
       releaseContainers: async () => {
         done.push('released');

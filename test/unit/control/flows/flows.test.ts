@@ -24,10 +24,9 @@ const CLIENT = 0x0af40003;
 const ADDRESS = 0x0a600007;
 const BACKEND = 0x0af40104;
 
-function flowsOf({ reader, memory }: Rig, now = 0): Flows {
+function flowsOf({ reader }: Rig, now = 0): Flows {
   return new Flows({
     reader,
-    capacity: memory.capacity,
     now: () => now,
     names: new FrontendNames(
       () => [SERVICE],
