@@ -40,6 +40,14 @@ describe('an upstream', () => {
     expect(server.asked.filter(isTest).length).toBe(1);
   });
 
+  it('that the host has no way to is down', async () => {
+    // A socket may not be connected to a broadcast address: the same as having no route, without a namespace.
+    const upstream = new Upstream();
+    const resolver = resolverOf([{ address: '255.255.255.255', port: 53 }], upstream);
+    expect((await asked(resolver, question(NAME, 'A'))).rcode).toBe(2);
+    expect(upstream.states).toMatchObject([{ state: 'down' }]);
+  });
+
   it('is asked once by many that ask the same at a time', async () => {
     const server = await upstreamOf(answers);
     const resolver = resolverOf([server]);
