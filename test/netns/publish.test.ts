@@ -104,6 +104,15 @@ describe.skipIf(missing)('a published port', () => {
     expect(ask('web', 'udp', node[1], 5353)).toBe('fd00:10:244::1');
   });
 
+  it('answers machines outside, and the host, and tells the program who asks', () => {
+    expect(ask('outside', 'tcp', node[0], 8080)).toBe('192.0.2.9');
+    expect(ask('outside', 'tcp', node[1], 8080)).toBe('2001:db8::9');
+    expect(ask('outside', 'udp', node[0], 5353)).toBe('192.0.2.9');
+    expect(ask('outside', 'udp', node[1], 5353)).toBe('2001:db8::9');
+    expect(ask('host', 'tcp', '127.0.0.1', 8080)).not.toMatch(/[A-Z]|silence/);
+    expect(ask('outside', 'tcp', node[0], 8079)).toBe('ECONNREFUSED');
+  });
+
   it('comes and goes while they run', async () => {
     const ports = [{ hostPort: 8081, containerPort: 80 }];
     expect(ask('client', 'tcp', node[0], 8081)).toBe('ECONNREFUSED');
