@@ -1,5 +1,5 @@
 /**
- * Names for pods, served by a built daemon and asked for by dig, at the server's own address.
+ * Names for pods, served by a built daemon and asked for by dig: at the server's own address, at gateways and at service addresses.
  *
  *     web ── eth0 default, eth1 back ──┐
  *     db ─── eth0 back ────────────────┤ switch ── podwire0 of host: the DNS server
@@ -9,6 +9,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FlowsAnswer } from '../../src/control/api/flow-types.js';
 import type { StatusAnswer } from '../../src/control/api/types.js';
 import { missingPrograms, runIn, spawnIn } from '../support/netns-programs.js';
 import { DaemonBench, missingForDaemon, outcome, until } from './daemon-support.js';
@@ -84,6 +85,24 @@ describe.skipIf(missing)('names for pods', () => {
     expect((await dig('alone', family, way, 'no.default.svc.k8s.test', 'A')).status).toBe('NXDOMAIN');
     expect((await dig('alone', family, way, 'ns.dns.k8s.test', 'A')).answers).toEqual(['A 10.96.0.10']);
   });
+
+  it.each(['10.244.0.1', 'fd00:10:244::1', '10.96.0.10', 'fd00:10:96::a'])(
+    'are asked for at port 53 of %s, over UDP and TCP, by pods and by the node',
+    async (address) => {
+      for (const way of ['+notcp', '+tcp']) {
+        const words = [`@${address}`, way, '+time=10', '+tries=2', '+short'];
+        const { text } = await runIn(bench.name('web'), 'dig', ...words, 'db', 'A', 'db', 'AAAA');
+        expect(text.trim().split('\n')).toEqual(['10.80.0.3', 'fd80::3']);
+      }
+      if (!address.includes('96')) return;
+      const fromHost = await runIn(bench.name('host'), 'dig', `@${address}`, '+short', 'ns.dns.k8s.test');
+      expect(fromHost.text.trim()).toBe('10.96.0.10');
+      const { flows } = (await bench.call<FlowsAnswer>('GET', '/v1/flows?pod=web&protocol=udp')).body;
+      expect(flows.map(({ original, service }) => `${original.destination} ${service}`)).toContain(
+        `${address} dns:udp`,
+      );
+    },
+  );
 
   it('are said in the status, with where pods ask and who is asked for others', async () => {
     expect(await dns()).toMatchObject({
