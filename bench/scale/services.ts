@@ -205,6 +205,8 @@ class Packets {
       reply.source[3] = service.word(index, 0);
       reply.seal(reply.subject, (service.port(index) << 16) | (reply.ports & 0xffff));
       const handle = flows.open(original, reply, i & 63, FLAG.SYN, 0);
+      // A full index has no room for one in many thousands.
+      if (handle < 0) continue;
       flows.decide(handle, flows.found.state, 1, service.id, index, 1);
       lastFound = flows.track(handle, flows.found.state, FLAG.SYN, i, 0, 1, 60, 0);
     }
