@@ -3,11 +3,11 @@
  * the client made from them, and where text goes.
  */
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
 import { ApiClient } from './client.js';
 import { usage } from './errors.js';
 import { type Column, renderTable } from './output/table.js';
 import { type ServerFlags, serverOf } from './server.js';
+import { yaml } from './yaml.js';
 
 export const DEFAULT_SOCKET = '/run/podwire/podwire.sock';
 
@@ -80,7 +80,7 @@ export function printJson(value: unknown): void {
 }
 
 export function printYaml(value: unknown): void {
-  print(stringify(value));
+  print(yaml().stringify(value));
 }
 
 /** What a listing prints: its rows as a table, or words where there are none, or the whole answer. */

@@ -4,8 +4,8 @@
  * only merges; what the values mean is checked in src/control/options.ts.
  */
 import { readFileSync } from 'node:fs';
-import { parse, YAMLError } from 'yaml';
 import { CliError, ExitStatus, failure } from './errors.js';
+import { yaml } from './yaml.js';
 
 export type Settings = Record<string, string | undefined>;
 
@@ -61,9 +61,9 @@ function readText(path: string): string {
 
 function parseYaml(text: string, path: string): unknown {
   try {
-    return parse(text);
+    return yaml().parse(text);
   } catch (error) {
-    if (!(error instanceof YAMLError)) throw error;
+    if (!(error instanceof yaml().YAMLError)) throw error;
     throw invalid(path, error.message.split('\n')[0] ?? 'is not YAML');
   }
 }

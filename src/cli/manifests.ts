@@ -4,8 +4,9 @@
  * an object.
  */
 import { readFileSync } from 'node:fs';
-import { type Document, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
 import { CliError, failure } from './errors.js';
+import { yaml } from './yaml.js';
 
 export type Manifest = Record<string, unknown>;
 
@@ -18,7 +19,7 @@ export async function readManifests(path: string): Promise<Manifest[]> {
 
 /** @param source what messages call the text: a file's name */
 export function parseManifests(text: string, source: string): Manifest[] {
-  const manifests = parseAllDocuments(text).flatMap((document, at) => {
+  const manifests = yaml().parseAllDocuments(text).flatMap((document, at) => {
     const place = `${source}, document ${at + 1}`;
     return itemsOf(contentOf(document, place), place);
   });

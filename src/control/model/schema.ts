@@ -1,22 +1,37 @@
 /**
  * JSON schemas checked with ajv, and its findings as errors that name the field: `spec.mode`, `ips[0]`.
+ *
+ * A schema is compiled at its first use, and ajv loaded at the first of all: there are a hundred of them, a few milliseconds
+ * of processor time each, and a command line or a start of the daemon meets few.
  */
-import { Ajv, type ErrorObject } from 'ajv';
+import { createRequire } from 'node:module';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
 import { invalid, type PodwireError } from '../errors.js';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-const ajv = new Ajv({ strict: true, allowUnionTypes: true, verbose: true });
-// For people who read the OpenAPI document; no check of ours.
-ajv.addKeyword('example');
+let loaded: Ajv | undefined;
+
+function ajv(): Ajv {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Ajv {
+  const { Ajv } = createRequire(import.meta.url)('ajv') as typeof import('ajv');
+  const made = new Ajv({ strict: true, allowUnionTypes: true, verbose: true });
+  // For people who read the OpenAPI document; no check of ours.
+  return made.addKeyword('example');
+}
 
 /**
  * Makes a check that throws PodwireError INVALID for the first thing wrong, else returns the typed value.
  * @param root what to call the value itself.
  */
 export function checker<T>(schema: Schema, root = 'body'): (value: unknown) => T {
-  const validate = ajv.compile<T>(schema);
+  let validate: ValidateFunction<T> | undefined;
   return (value) => {
+    validate ??= ajv().compile<T>(schema);
     if (validate(value)) return value;
     throw explain(validate.errors?.[0], root);
   };
