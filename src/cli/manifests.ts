@@ -19,10 +19,12 @@ export async function readManifests(path: string): Promise<Manifest[]> {
 
 /** @param source what messages call the text: a file's name */
 export function parseManifests(text: string, source: string): Manifest[] {
-  const manifests = yaml().parseAllDocuments(text).flatMap((document, at) => {
-    const place = `${source}, document ${at + 1}`;
-    return itemsOf(contentOf(document, place), place);
-  });
+  const manifests = yaml()
+    .parseAllDocuments(text)
+    .flatMap((document, at) => {
+      const place = `${source}, document ${at + 1}`;
+      return itemsOf(contentOf(document, place), place);
+    });
   if (manifests.length === 0)
     throw invalid(source, 'holds no document; a manifest has apiVersion, kind and metadata');
   return manifests;
