@@ -7,6 +7,7 @@ import { Command, type CommanderError } from 'commander';
 import { VERSION } from '../control/version.js';
 import { applyCommand } from './commands/apply.js';
 import { attachCommand } from './commands/attach.js';
+import { cleanCommand } from './commands/clean.js';
 import { daemonCommand } from './commands/daemon.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
@@ -55,6 +56,7 @@ const COMMANDS = [
   dropsCommand,
   installCniCommand,
   doctorCommand,
+  cleanCommand,
 ];
 
 export function buildProgram(): Command {

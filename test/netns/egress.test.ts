@@ -211,4 +211,26 @@ describe.skipIf(missing !== undefined)(`the way out${missing ? ` (needs ${missin
     // Excepted until now, and not by this daemon.
     expect(await seenFrom('web', '198.51.100.200')).toEqual([NODE[0]]);
   });
+
+  it('goes with podwire clean, which a running daemon refuses', async () => {
+    const clean = () => runIn(bench.name('host'), process.execPath, 'bin/podwire', 'clean');
+    expect((await clean()).text).toContain('error: INTERFACE_BUSY');
+    await bench.end(daemon, 'SIGTERM');
+    expect((await clean()).text).toBe('interface podwire0 removed\nnftables table inet podwire removed\n');
+    expect(nft('list', 'tables').trim()).toBe('table inet others');
+    expect(bench.link('host', 'podwire0')).toBeUndefined();
+    expect((await clean()).text).toBe('nothing to remove\n');
+  });
+
+  it('goes on without nft: one warning, the reason in the status, and pods that reach one another', async () => {
+    const hide = 'mount --bind /dev/null "$(command -v nft)" && exec "$@"';
+    daemon = await bench.start([], 'host', ['unshare', '--mount', 'sh', '-c', hide, 'sh']);
+    const { body } = await bench.call<{ hostProblem: string }>('GET', '/v1/status');
+    expect(body.hostProblem).toContain('install nftables');
+    const warnings = () => bench.log.split('\n').filter((line) => line.includes('NFT_MISSING'));
+    expect(warnings()).toHaveLength(1);
+    expect(await bench.ping('web', '10.244.0.2')).toBe(true);
+    // Nothing would keep networks apart.
+    expect(await bench.ping('web', OUTSIDE[0])).toBe(false);
+  });
 });

@@ -29,6 +29,7 @@ export function renderStatus(status: StatusAnswer, columns?: number): string {
     ['Pod CIDRs', list(status.podCIDRs)],
     ['Cluster CIDRs', list(status.clusterCIDRs)],
     ['Service CIDRs', list(status.serviceCIDRs)],
+    ['Host rules', status.hostProblem ?? 'in force'],
     ['MTU', String(status.mtu)],
     ['Pods', String(status.pods)],
     ['Networks', String(status.networks)],

@@ -5,6 +5,7 @@ import { type CniPlaces, cni } from './cni.js';
 import { askDaemon, daemon, mtu } from './daemon.js';
 import { dns } from './dns.js';
 import { type Finding, failed } from './finding.js';
+import { forwardPolicy, hostRules } from './host-rules.js';
 import { ioUring, iproute2, kernel, kernelCalls, nodeVersion, privileges, tunDevice } from './machine.js';
 import { ipv6, overlappingRoutes, reversePathFilter } from './network.js';
 import { tapOffloads } from './tap.js';
@@ -23,6 +24,7 @@ export async function examine(
   const answer = await askDaemon(client);
   const status = 'node' in answer ? answer : undefined;
   findings.push(ipv6(), reversePathFilter(), overlappingRoutes(status?.clusterCIDRs ?? clusterCidrs));
+  findings.push(hostRules(status), attempt('firewall', forwardPolicy));
   findings.push(
     ...(status === undefined ? [answer as Finding] : [daemon(status), mtu(status), dns(status.dns)]),
   );

@@ -153,6 +153,7 @@ export const SCHEMAS = {
     clusterCIDRs: list(text),
     serviceCIDRs: list(text),
     underlay: optionalText,
+    hostProblem: optionalText,
     peers: list(exactly({ name: text, address: text, state: NODE_STATE, rttMicros: optionalCount })),
     store: exactly({
       kind: choice('embedded', 'remote', 'etcd'),

@@ -335,6 +335,8 @@ export interface StatusAnswer {
   clusterCIDRs: string[];
   serviceCIDRs: string[];
   underlay: string | null;
+  /** Why the host's rules are not in force: no way out for pods, and none in from outside. */
+  hostProblem: string | null;
   peers: { name: string; address: string; state: NodeState; rttMicros: number | null }[];
   /** Where cluster state is kept, and since when it answers or does not (ISO 8601). */
   store: StoreStatus;

@@ -50,7 +50,8 @@ async function removeStrangers(wanted: readonly string[]): Promise<void> {
   await runBatch(strangers.map((address) => `address del ${address} dev ${NODE_IFNAME}`));
 }
 
-function takeNodeTap(nonBlocking: boolean): Tap {
+/** @throws PodwireError INTERFACE_BUSY, LinuxError */
+export function takeNodeTap(nonBlocking: boolean): Tap {
   try {
     return restoreTap(undefined, { ifname: NODE_IFNAME, nonBlocking });
   } catch (error) {

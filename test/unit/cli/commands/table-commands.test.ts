@@ -113,6 +113,7 @@ describe('what the switch knows', () => {
       clusterCIDRs: ['10.244.0.0/16'],
       serviceCIDRs: [],
       underlay: null,
+      hostProblem: null,
       peers: [{ name: 'k2', address: '192.0.2.2', state: 'up', rttMicros: 240 }],
       store: { kind: 'embedded', connected: true, since: '2026-01-01T00:00:00.000Z', reason: null },
       pods: 2,
