@@ -26,8 +26,9 @@ export interface WantedRules {
 
 export const NO_RULES: WantedRules = { nodeFrontends: [], masqueraded: [], direct: [] };
 
-const IPV4 = { family: 4, ip: 'ip', proto: 'ipv4', type: 'ipv4_addr' } as const;
-const IPV6 = { family: 6, ip: 'ip6', proto: 'ipv6', type: 'ipv6_addr' } as const;
+const IPV4 = { family: 4, ip: 'ip', proto: 'ipv4', type: 'ipv4_addr', but: '' } as const;
+/** Answers to ::1 do not come in from another interface: what is sent there is refused by the host, not lost. */
+const IPV6 = { family: 6, ip: 'ip6', proto: 'ipv6', type: 'ipv6_addr', but: ' ip6 daddr != ::1' } as const;
 const FAMILIES = [IPV4, IPV6] as const;
 type FamilyNames = (typeof FAMILIES)[number];
 
@@ -107,7 +108,7 @@ function masquerade({ ip, family }: FamilyNames): string {
   return `${ip} saddr @masqueraded${family} ${ip} daddr != @direct${family} masquerade`;
 }
 
-function translations({ ip, proto, family }: FamilyNames, nodeFrontends: readonly string[]): string[] {
+function translations({ ip, proto, family, but }: FamilyNames, nodeFrontends: readonly string[]): string[] {
   const node = nodeFrontends.find((address) => familyOf(address) === family);
   const key = `${ip} daddr . meta l4proto . th dport`;
   const transport = `meta nfproto ${proto} meta l4proto { tcp, udp, sctp }`;
@@ -116,7 +117,7 @@ function translations({ ip, proto, family }: FamilyNames, nodeFrontends: readonl
     ...(node === undefined
       ? []
       : [
-          `${transport} meta l4proto . th dport @node_ports${family} fib daddr type local dnat ${ip} to ${node}`,
+          `${transport} meta l4proto . th dport @node_ports${family} fib daddr type local${but} dnat ${ip} to ${node}`,
         ]),
   ];
 }
