@@ -54,8 +54,9 @@ describe.skipIf(missing !== undefined)('the package [needs root]', () => {
     for (const path of [
       'bin/podwire',
       'bin/podwire-cni',
-      'dist/src/cli/main.js',
-      'dist/src/cni/main.js',
+      'dist/src/bundle/podwire.js',
+      'dist/src/bundle/worker.js',
+      'dist/src/cni/bundle.js',
       'LICENSE',
     ]) {
       expect(paths).toContain(path);

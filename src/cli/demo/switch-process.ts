@@ -5,13 +5,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { StatusAnswer } from '../../control/api/types.js';
 import { ApiClient } from '../client.js';
 import { failure } from '../errors.js';
+import { packageRoot } from '../install-cni/plugin-files.js';
 import { sleep, within } from './time.js';
 
-const PROGRAM = fileURLToPath(new URL('../../../../bin/podwire', import.meta.url));
+const PROGRAM = join(packageRoot(), 'bin', 'podwire');
 const READY_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 4_000;
 const POLL_MS = 15;
