@@ -40,6 +40,7 @@ import { Decapsulate } from './elements/decapsulate.js';
 import { DecrementTtl } from './elements/decrement-ttl.js';
 import { Encapsulate } from './elements/encapsulate.js';
 import { Express } from './elements/express.js';
+import { ExpressFlows } from './elements/express-flows.js';
 import { Flood } from './elements/flood.js';
 import { Forward } from './elements/forward.js';
 import { Fragment } from './elements/fragment.js';
@@ -158,7 +159,15 @@ export function buildGraph(
     new ClampMss(context, bridgedFromPeers, forward),
   ];
   const layer2: Element[] = [
-    ...(express ? [new Express(context, input, egress, encapsulate, parse)] : []),
+    ...(express
+      ? [
+          new Express(context, input, egress, encapsulate, new ExpressFlows(context, translator), {
+            rest: parse,
+            translated,
+            returning,
+          }),
+        ]
+      : []),
     new Parse(context, parse, guard),
     new SourceGuard(context, guard, attachment),
     new Attachment(context, attachment, { domain: classify, direct: output }),

@@ -3,7 +3,7 @@
  *
  * What it takes: untagged IPv4 from a guarded port, under the port's own addresses, without options and not
  * fragmented, TCP or UDP; to a port that the snapshot knows or the domain's uplink, bridged or routed, or routed to a
- * peer; where it fits. Neither port is limited or impaired: such packets may have to wait, and none may overtake them. To
+ * peer; where it fits; with the addresses of a service's connection translated (express-flows.ts). Neither port is limited or impaired: such packets may have to wait, and none may overtake them. To
  * those it does what the elements from Parse to Output would do. Nothing else becomes of a packet here: what is to be dropped, answered,
  * flooded, fragmented or clamped, or calls for an ICMP error, is left as it came and goes the long way, and so does all that
  * came behind it from its port, so that order is kept. test/fuzz/express.test.ts compares both ways.
@@ -12,7 +12,7 @@
  * at the headers, look all destinations up (so that the processor waits for many FIB nodes at a time), forward.
  * `npm run bench -- engine.pipeline`; docs/decisions/0033.
  *
- * Output `rest`. Drops nothing itself (in Egress and Bundler: tx-queue-full, no-slot).
+ * Outputs: `rest`; `translated` and `returning`, what was translated and whose next hop has to say something to it. Drops nothing itself (in Egress and Bundler: tx-queue-full, no-slot).
  */
 import { fold } from '../../wire/checksum.js';
 import * as ethernet from '../../wire/ethernet.js';
@@ -25,12 +25,15 @@ import type { Batch } from '../batch.js';
 import { MAX_FRAME, PEER_EGRESS } from '../constants.js';
 import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
+import { WAY } from '../flows/flow-memory.js';
+import { NOTHING } from '../flows/flow-table.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
 import { KIND } from '../pool.js';
-import { NEXT_HOP } from '../tables/next-hops.js';
+import { NEXT_HOP, SERVICES } from '../tables/next-hops.js';
 import { GUARD, NONE, ownsIpv4 } from '../tables/port-table.js';
 import { SWITCH_PORT } from '../tables.js';
 import type { Encapsulate } from './encapsulate.js';
+import { type ExpressFlows, LONG_WAY } from './express-flows.js';
 import { isLinkProtocol } from './guard-rules.js';
 
 const IP = ethernet.HEADER_LENGTH;
@@ -55,6 +58,10 @@ export class Express implements Element {
   /** Where unknown destinations of the domain lead; NONE: they go the long way. */
   private uplink: number = NONE;
   private hasRouted = false;
+  /** Whether answers of a service's backends may come in there. */
+  private isTracked = false;
+  /** A packet had to be left to another element: none may overtake it. */
+  private isHeldUp = false;
 
   /** By place in the batch: whether the router has it, its next hop, its destination. */
   private readonly isRouted: Uint8Array;
@@ -66,7 +73,8 @@ export class Express implements Element {
     readonly input: Batch,
     private readonly egress: Egress,
     private readonly encapsulate: Encapsulate,
-    private readonly rest: Batch,
+    private readonly flows: ExpressFlows,
+    private readonly outputs: { readonly rest: Batch; readonly translated: Batch; readonly returning: Batch },
   ) {
     this.isRouted = new Uint8Array(input.capacity);
     this.hops = new Int32Array(input.capacity);
@@ -90,9 +98,10 @@ export class Express implements Element {
     if (this.hasRouted)
       this.context.tables.fib4.lookupAll(this.table, this.destinations, this.hops, from, end);
     let at = from;
-    while (at < end && this.forward(slots[at], at)) at++;
+    this.isHeldUp = false;
+    while (at < end && !this.isHeldUp && this.forward(slots[at], at)) at++;
     this.context.counters.express(at - from);
-    for (; at < to; at++) this.rest.push(slots[at]);
+    for (; at < to; at++) this.outputs.rest.push(slots[at]);
   }
 
   private accepted(slots: Uint32Array, from: number, to: number): number {
@@ -108,7 +117,7 @@ export class Express implements Element {
     if (ports.open[port] !== 1 || ports.guard[port] !== GUARD.OWN || ports.shapedFrom[port] === 1)
       return false;
     if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
-    if (this.context.tracked[port] === 1) return false;
+    this.isTracked = this.context.tracked[port] === 1;
     const domain = ports.domain[port];
     const pair = ports.v4Start[port] * 2;
     this.domain = domain;
@@ -148,19 +157,52 @@ export class Express implements Element {
     this.isRouted[i] = 1;
     this.hasRouted = true;
     this.destinations[i] = dst;
-    const sum = halves(first) + halves(second) + halves(third) + halves(src) + halves(dst);
-    return fold(sum) === 0xffff && third >>> 24 > 1 && isOrdinary(src) && isOrdinary(dst);
+    return isPlainRoutable(first, second, third, src, dst);
   }
 
   private forward(slot: number, i: number): boolean {
-    if (this.isRouted[i] === 0) return this.note(slot) && this.bridge(slot);
-    const hop = this.hops[i];
-    if (hop < 0) return false;
+    const { tables } = this.context;
+    const isRouted = this.isRouted[i] === 1;
+    const hop = isRouted ? this.hops[i] : NONE;
+    const isForService = hop >= 0 && tables.nextHops.services[hop] !== SERVICES.NONE;
+    if (isForService || this.isTracked) {
+      const handle = this.flows.find(slot);
+      if (handle !== NOTHING) return this.translate(slot, handle, isRouted);
+      if (isForService) return false;
+    }
+    if (!isRouted) return this.note(slot) && this.bridge(slot);
+    return hop >= 0 && this.route(slot, hop, this.destinations[i]);
+  }
+
+  /** Of a translated connection. What its next hop does not do with has been translated all the same. */
+  private translate(slot: number, handle: number, isRouted: boolean): boolean {
+    const { pool } = this.context;
+    if (!isRouted && !isRoutable(pool.view, pool.at[slot])) return false;
+    if (!this.note(slot) || !this.flows.isFit(slot, handle)) return false;
+    const hop = this.flows.translate(slot, handle);
+    if (hop === LONG_WAY) return false;
+    if (!this.route(slot, hop, pool.view.getInt32(pool.l3[slot] + ipv4.DST))) this.holdUp(slot, handle);
+    return true;
+  }
+
+  private holdUp(slot: number, handle: number): void {
+    const { pool } = this.context;
+    this.isHeldUp = true;
+    pool.length[slot] = IP + pool.l3Length[slot];
+    if ((handle & 1) === WAY.ORIGINAL) {
+      this.outputs.translated.push(slot);
+    } else {
+      pool.info[slot] = this.flows.returnTable(handle);
+      this.outputs.returning.push(slot);
+    }
+  }
+
+  private route(slot: number, hop: number, dst: number): boolean {
     const { pool, tables } = this.context;
     const target = tables.nextHops.target[hop];
-    if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER) {
-      return this.note(slot) && this.toNeighbour(slot, hop, this.destinations[i]);
-    }
+    if (tables.nextHops.kind[hop] === NEXT_HOP.PORT) return this.note(slot) && this.toPort(slot, target);
+    if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER)
+      return this.note(slot) && this.toNeighbour(slot, hop, dst);
     if (isSyn(pool.view, pool.at[slot])) return false;
     if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
     return this.note(slot) && this.toPeer(slot, target);
@@ -231,6 +273,17 @@ export class Express implements Element {
     return true;
   }
 
+  /** Whatever the destination, the port's own MAC address is next. */
+  private toPort(slot: number, egress: number): boolean {
+    const { pool, tables } = this.context;
+    const { ports } = tables;
+    if (ports.open[egress] !== 1 || segmentLength(pool, slot) > ports.expressMtu[egress]) return false;
+    this.rewrite(slot, ports.domain[egress], ports.macHi[egress], ports.macLo[egress] | 0);
+    pool.egress[slot] = egress;
+    this.egress.output(slot, egress);
+    return true;
+  }
+
   private rewrite(slot: number, domain: number, hi: number, lo: number): void {
     const { pool, tables } = this.context;
     const { view } = pool;
@@ -242,6 +295,20 @@ export class Express implements Element {
     pool.domain[slot] = domain;
     pool.length[slot] = IP + pool.l3Length[slot];
   }
+}
+
+/** The header checksum is right, TTL lasts, and both addresses are such as may be routed. */
+function isPlainRoutable(first: number, second: number, third: number, src: number, dst: number): boolean {
+  const sum = halves(first) + halves(second) + halves(third) + halves(src) + halves(dst);
+  return fold(sum) === 0xffff && third >>> 24 > 1 && isOrdinary(src) && isOrdinary(dst);
+}
+
+/** The same for the packet in the frame at `at`. */
+function isRoutable(view: DataView, at: number): boolean {
+  const ip = at + IP;
+  const src = view.getInt32(ip + ipv4.SRC);
+  const dst = view.getInt32(ip + ipv4.DST);
+  return isPlainRoutable(view.getInt32(ip), view.getInt32(ip + 4), view.getInt32(ip + 8), src, dst);
 }
 
 function halves(word: number): number {

@@ -8,12 +8,13 @@
  *
  * Outputs: `ok`, what is no answer; `returning`, with the route table in `info`. Drops: flow-invalid, l4-checksum.
  */
+import * as ipv4 from '../../wire/ipv4.js';
 import type { Batch } from '../batch.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context, Element } from '../element.js';
 import { WAY } from '../flows/flow-memory.js';
 import { NOTHING, TRACK } from '../flows/flow-table.js';
-import { PACKET } from '../pool.js';
+import { KIND, PACKET } from '../pool.js';
 import { NOT_FOLLOWED, type Translator } from '../translation/translator.js';
 import { isIcmpError } from '../translation/tuple.js';
 
@@ -48,9 +49,13 @@ export class TranslateBack implements Element {
       return;
     }
     const table = this.returnTable(handle);
+    const { found } = context.flows;
+    const isKnown = found.isStale || found.argument >= 0;
     const verdict = translator.translate(slot, handle, table);
-    if (verdict <= TRACK.ignored) this.send(slot, table);
-    else if (verdict === TRACK.invalid) context.drop(slot, DROP['flow-invalid']);
+    if (verdict <= TRACK.ignored) {
+      if (!isKnown) this.noteHop(slot, handle, table);
+      this.send(slot, table);
+    } else if (verdict === TRACK.invalid) context.drop(slot, DROP['flow-invalid']);
     // The flow has ended meanwhile, or the backend begins a connection of its own with the same ports.
     else outputs.ok.push(slot);
   }
@@ -68,6 +73,16 @@ export class TranslateBack implements Element {
     const table = this.translator.follow(slot);
     if (table === NOT_FOLLOWED) this.outputs.ok.push(slot);
     else this.send(slot, table);
+  }
+
+  /** Beside the decision, so that Express need not look for it. */
+  private noteHop(slot: number, handle: number, table: number): void {
+    const { pool, flows, tables, generation } = this.context;
+    if (pool.kind[slot] !== KIND.IPV4) return;
+    const hop = tables.fib4.lookup(table, pool.view.getInt32(pool.l3[slot] + ipv4.DST));
+    if (hop < 0) return;
+    const { state, kind, target } = flows.found;
+    flows.decide(handle, state, kind, target, hop, generation);
   }
 
   private returnTable(handle: number): number {
