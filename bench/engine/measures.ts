@@ -7,6 +7,7 @@ import { BRIDGE, measureBridge, measureRoute, ROUTE } from './forwarding.js';
 import { measureParse, PARSE } from './parse.js';
 import { measurePipeline, PIPELINE } from './pipeline.js';
 import { JOIN, measureJoin, measureSegment, SEGMENT } from './segments.js';
+import { measureService, SERVICE } from './service.js';
 import type { Budget } from './timing.js';
 import { DECAPSULATE, ENCAPSULATE, measureDecapsulate, measureEncapsulate } from './tunnel.js';
 
@@ -14,6 +15,7 @@ export type Measure = (budget: Budget, say: (text: string) => void) => Figure[] 
 
 export const MEASURES: Readonly<Record<string, Measure>> = {
   [PIPELINE]: measurePipeline,
+  [SERVICE]: measureService,
   [PARSE]: measureParse,
   [BRIDGE]: measureBridge,
   [ROUTE]: measureRoute,

@@ -3,6 +3,7 @@
  * is in force. All of them share one engine, as in operation: what V8 has learned from one is there for all.
  */
 import { Batch } from '../../src/dataplane/batch.js';
+import type { ConnectionsShare } from '../../src/dataplane/connections.js';
 import type { Device } from '../../src/dataplane/device.js';
 import { Engine } from '../../src/dataplane/engine.js';
 import type { TablesData } from '../../src/dataplane/tables.js';
@@ -36,10 +37,14 @@ export class BenchNode {
   private readonly devices = new Map<number, BenchDevice>();
   private readonly arrivals = new Map<Workload, Arrivals>();
   private readonly free: number;
+  private inForce: TablesData | undefined;
 
-  constructor(readonly workloads: readonly Workload[]) {
+  constructor(
+    readonly workloads: readonly Workload[],
+    connections?: ConnectionsShare,
+  ) {
     const stored = workloads.reduce((sum, { traffic }) => sum + slotsFor(traffic), 0);
-    this.engine = new Engine({ slots: stored + WORKING_SLOTS, seed: 1, checksum: wasmChecksum });
+    this.engine = new Engine({ slots: stored + WORKING_SLOTS, seed: 1, checksum: wasmChecksum, connections });
     for (const each of workloads) {
       this.arrivals.set(each, {
         frames: new FrameStore(this.engine.pool, each.traffic),
@@ -91,7 +96,8 @@ export class BenchNode {
       name: workload.name,
       packets: BATCH,
       prepare: () => {
-        if (engine.generation !== workload.tables.generation) engine.swap(workload.tables);
+        if (this.inForce !== workload.tables) engine.swap(workload.tables);
+        this.inForce = workload.tables;
         source.receiveFrom(this.arrivals.get(workload));
       },
       // As in Worker.run.

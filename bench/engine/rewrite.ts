@@ -2,6 +2,7 @@
  * Changes of traffic that its maker has no option for: other addresses, MACs by destination, VXLAN around each frame,
  * several as one.
  */
+import { parseMac } from '../../src/wire/address.js';
 import { nonZero, update32 } from '../../src/wire/checksum.js';
 import * as ethernet from '../../src/wire/ethernet.js';
 import * as ipv4 from '../../src/wire/ipv4.js';
@@ -39,6 +40,21 @@ function change(view: DataView, at: number, field: number, next: number): void {
   ipv4.setChecksum(view, l3, update32(ipv4.checksum(view, l3), old, next));
   const check = at + TRANSPORT + udp.CHECKSUM_OFFSET;
   view.setUint16(check, nonZero(update32(view.getUint16(check), old, next)));
+}
+
+/** Turns frames into answers to them, in place: addresses and ports change places, and they are for `mac`. */
+export function exchangeEnds(traffic: Traffic, mac: string): Traffic {
+  const view = viewOf(traffic);
+  const { hi, lo } = parseMac(mac);
+  for (const at of traffic.offsets) {
+    const source = view.getUint32(at + NETWORK + ipv4.SRC);
+    const ports = view.getUint32(at + TRANSPORT);
+    ethernet.setDst(view, at, hi, lo);
+    view.setUint32(at + NETWORK + ipv4.SRC, view.getUint32(at + NETWORK + ipv4.DST));
+    view.setUint32(at + NETWORK + ipv4.DST, source);
+    view.setUint32(at + TRANSPORT, (ports << 16) | (ports >>> 16));
+  }
+  return traffic;
 }
 
 /** Gives each frame the MAC address that belongs to its destination address, in place. */

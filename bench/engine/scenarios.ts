@@ -10,6 +10,7 @@ import { runIsolated } from './isolated.js';
 
 const SUMMARIES: Readonly<Record<string, string>> = {
   'engine.pipeline': 'the whole engine: parse, guard, route and encapsulate, by flows, routes and sizes',
+  'engine.service': 'the whole engine with services: translation of established and of new connections',
   'engine.parse': 'finding and checking headers',
   'engine.bridge': 'from a parsed packet to the port of its MAC address',
   'engine.route': 'from a parsed packet to its next hop',

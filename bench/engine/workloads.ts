@@ -44,7 +44,12 @@ export function toPeers(name: string, tables: TablesData, flows: number, kind: M
 
 /** A node of a thousand, each with a /24. */
 export function nodeTables(): TablesData {
-  return compile(prefixes.dealOut(prefixes.nodePrefixes(PEERS), PEERS));
+  return compileTables(nodeSnapshot());
+}
+
+/** The same before it is compiled. */
+export function nodeSnapshot(): Snapshot {
+  return cluster.clusterOf(++generation, prefixes.dealOut(prefixes.nodePrefixes(PEERS), PEERS));
 }
 
 /** The same traffic by a table of many routes and by one of ten. */
