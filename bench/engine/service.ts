@@ -90,7 +90,7 @@ function compared({ name }: Pair, service: readonly number[], plain: readonly nu
 }
 
 /** To services and to their pods, and what the pods answer. */
-function pairsOf(name: string, flows: number): Pair[] {
+export function pairsOf(name: string, flows: number): Pair[] {
   return [
     {
       name: `to services, ${name}`,
@@ -145,7 +145,7 @@ function withServices(snapshot: Snapshot): Snapshot {
 }
 
 /** A node whose engine knows the services, and room for more flows than any workload but the last has. */
-function nodeWithServices(all: readonly Workload[], newFlows: number): BenchNode {
+export function nodeWithServices(all: readonly Workload[], newFlows: number): BenchNode {
   const share = { ...shareConnections(CAPACITY, 1, 1), own: 0, clockStart: 0 };
   const node = new BenchNode(all, share);
   // The mix goes on to the next destination port where it has gone through all source ports.
@@ -174,7 +174,7 @@ function textOf(address: number): string {
 }
 
 /** Before each round every flow is opened, or kept from expiring: all packets once. */
-function settled(each: Case, { traffic }: Workload): Case {
+export function settled(each: Case, { traffic }: Workload): Case {
   return {
     ...each,
     prepare: () => {

@@ -28,7 +28,7 @@ import type { Context, Element } from '../element.js';
 import { WAY } from '../flows/flow-memory.js';
 import { NOTHING } from '../flows/flow-table.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
-import { KIND } from '../pool.js';
+import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP, SERVICES } from '../tables/next-hops.js';
 import { GUARD, NONE, ownsIpv4 } from '../tables/port-table.js';
 import { SWITCH_PORT } from '../tables.js';
@@ -181,13 +181,16 @@ export class Express implements Element {
     if (!this.note(slot) || !this.flows.isFit(slot, handle)) return false;
     const hop = this.flows.translate(slot, handle);
     if (hop === LONG_WAY) return false;
-    if (!this.route(slot, hop, pool.view.getInt32(pool.l3[slot] + ipv4.DST))) this.holdUp(slot, handle);
+    // Nobody on this way asks, and whoever looks for offloads finds none.
+    pool.flags[slot] &= ~PACKET.TRANSLATED;
+    if (!this.routeNoted(slot, hop, pool.view.getInt32(pool.l3[slot] + ipv4.DST))) this.holdUp(slot, handle);
     return true;
   }
 
   private holdUp(slot: number, handle: number): void {
     const { pool } = this.context;
     this.isHeldUp = true;
+    pool.flags[slot] |= PACKET.TRANSLATED;
     pool.length[slot] = IP + pool.l3Length[slot];
     if ((handle & 1) === WAY.ORIGINAL) {
       this.outputs.translated.push(slot);
@@ -200,9 +203,8 @@ export class Express implements Element {
   private route(slot: number, hop: number, dst: number): boolean {
     const { pool, tables } = this.context;
     const target = tables.nextHops.target[hop];
-    if (tables.nextHops.kind[hop] === NEXT_HOP.PORT) return this.note(slot) && this.toPort(slot, target);
     if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER)
-      return this.note(slot) && this.toNeighbour(slot, hop, dst);
+      return this.note(slot) && this.toPortOrNeighbour(slot, hop, dst);
     if (isSyn(pool.view, pool.at[slot])) return false;
     if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
     return this.note(slot) && this.toPeer(slot, target);
@@ -271,6 +273,21 @@ export class Express implements Element {
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
     return true;
+  }
+
+  /** What `route` does, with a packet whose facts are noted. */
+  private routeNoted(slot: number, hop: number, dst: number): boolean {
+    const { pool, tables } = this.context;
+    const target = tables.nextHops.target[hop];
+    if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER) return this.toPortOrNeighbour(slot, hop, dst);
+    if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
+    return this.toPeer(slot, target);
+  }
+
+  private toPortOrNeighbour(slot: number, hop: number, dst: number): boolean {
+    const { nextHops } = this.context.tables;
+    if (nextHops.kind[hop] === NEXT_HOP.PORT) return this.toPort(slot, nextHops.target[hop]);
+    return this.toNeighbour(slot, hop, dst);
   }
 
   /** Whatever the destination, the port's own MAC address is next. */
