@@ -161,7 +161,7 @@ export function buildGraph(
   const layer2: Element[] = [
     ...(express
       ? [
-          new Express(context, input, egress, encapsulate, new ExpressFlows(context, translator), {
+          new Express(context, input, egress, encapsulate, new ExpressFlows(context, input.capacity, seed), {
             rest: parse,
             translated,
             returning,

@@ -25,15 +25,13 @@ import type { Batch } from '../batch.js';
 import { MAX_FRAME, PEER_EGRESS } from '../constants.js';
 import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
-import { WAY } from '../flows/flow-memory.js';
-import { NOTHING } from '../flows/flow-table.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
 import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP, SERVICES } from '../tables/next-hops.js';
 import { GUARD, NONE, ownsIpv4 } from '../tables/port-table.js';
 import { SWITCH_PORT } from '../tables.js';
 import type { Encapsulate } from './encapsulate.js';
-import { type ExpressFlows, LONG_WAY } from './express-flows.js';
+import { type ExpressFlows, NO_FLOW, UNFIT } from './express-flows.js';
 import { isLinkProtocol } from './guard-rules.js';
 
 const IP = ethernet.HEADER_LENGTH;
@@ -67,6 +65,8 @@ export class Express implements Element {
   private readonly isRouted: Uint8Array;
   private readonly hops: Int32Array;
   private readonly destinations: Int32Array;
+  /** Whether its flow is looked for. */
+  private readonly isSought: Uint8Array;
 
   constructor(
     private readonly context: Context,
@@ -79,6 +79,7 @@ export class Express implements Element {
     this.isRouted = new Uint8Array(input.capacity);
     this.hops = new Int32Array(input.capacity);
     this.destinations = new Int32Array(input.capacity);
+    this.isSought = new Uint8Array(input.capacity);
   }
 
   process(batch: Batch): void {
@@ -97,11 +98,33 @@ export class Express implements Element {
   private run(slots: Uint32Array, from: number, end: number, to: number): void {
     if (this.hasRouted)
       this.context.tables.fib4.lookupAll(this.table, this.destinations, this.hops, from, end);
+    this.seekFlows(slots, from, end);
     let at = from;
     this.isHeldUp = false;
     while (at < end && !this.isHeldUp && this.forward(slots[at], at)) at++;
     this.context.counters.express(at - from);
     for (; at < to; at++) this.outputs.rest.push(slots[at]);
+  }
+
+  /** Of packets that may be a translated connection's. */
+  private seekFlows(slots: Uint32Array, from: number, end: number): void {
+    if (!this.isTracked && !this.hasRouted) return;
+    const { flows } = this;
+    let wanted = 0;
+    for (let i = from; i < end; i++) {
+      const isWanted = this.isTracked || this.isForService(i);
+      this.isSought[i] = isWanted ? 1 : 0;
+      if (!isWanted) continue;
+      flows.seek(slots[i], i);
+      wanted++;
+    }
+    if (wanted === 0) return;
+    for (let i = from; i < end; i++) if (this.isSought[i] === 1) flows.approach(i);
+  }
+
+  private isForService(i: number): boolean {
+    const hop = this.isRouted[i] === 1 ? this.hops[i] : NONE;
+    return hop >= 0 && this.context.tables.nextHops.services[hop] !== SERVICES.NONE;
   }
 
   private accepted(slots: Uint32Array, from: number, to: number): number {
@@ -161,42 +184,40 @@ export class Express implements Element {
   }
 
   private forward(slot: number, i: number): boolean {
-    const { tables } = this.context;
     const isRouted = this.isRouted[i] === 1;
-    const hop = isRouted ? this.hops[i] : NONE;
-    const isForService = hop >= 0 && tables.nextHops.services[hop] !== SERVICES.NONE;
-    if (isForService || this.isTracked) {
-      const handle = this.flows.find(slot);
-      if (handle !== NOTHING) return this.translate(slot, handle, isRouted);
-      if (isForService) return false;
+    if (this.isSought[i] === 1) {
+      const place = this.flows.find(slot, i);
+      if (place !== NO_FLOW) return place !== UNFIT && this.translate(slot, place, isRouted);
+      if (this.isForService(i)) return false;
     }
+    const hop = isRouted ? this.hops[i] : NONE;
     if (!isRouted) return this.note(slot) && this.bridge(slot);
     return hop >= 0 && this.route(slot, hop, this.destinations[i]);
   }
 
   /** Of a translated connection. What its next hop does not do with has been translated all the same. */
-  private translate(slot: number, handle: number, isRouted: boolean): boolean {
+  private translate(slot: number, place: number, isRouted: boolean): boolean {
     const { pool } = this.context;
     if (!isRouted && !isRoutable(pool.view, pool.at[slot])) return false;
-    if (!this.note(slot) || !this.flows.isFit(slot, handle)) return false;
-    const hop = this.flows.translate(slot, handle);
-    if (hop === LONG_WAY) return false;
-    // Nobody on this way asks, and whoever looks for offloads finds none.
-    pool.flags[slot] &= ~PACKET.TRANSLATED;
-    if (!this.routeNoted(slot, hop, pool.view.getInt32(pool.l3[slot] + ipv4.DST))) this.holdUp(slot, handle);
+    const isPlain = (pool.flags[slot] | pool.gsoType[slot]) === 0;
+    if (!(isPlain || this.note(slot)) || !this.flows.translate(slot, place)) return false;
+    const hop = this.flows.hopOf(place);
+    const dst = pool.view.getInt32(pool.at[slot] + IP + ipv4.DST);
+    if (!this.route(slot, hop, dst)) this.holdUp(slot, place);
     return true;
   }
 
-  private holdUp(slot: number, handle: number): void {
+  private holdUp(slot: number, place: number): void {
     const { pool } = this.context;
     this.isHeldUp = true;
+    this.note(slot);
     pool.flags[slot] |= PACKET.TRANSLATED;
     pool.length[slot] = IP + pool.l3Length[slot];
-    if ((handle & 1) === WAY.ORIGINAL) {
-      this.outputs.translated.push(slot);
-    } else {
-      pool.info[slot] = this.flows.returnTable(handle);
+    if (this.flows.isReply(place)) {
+      pool.info[slot] = this.flows.returnTable(place);
       this.outputs.returning.push(slot);
+    } else {
+      this.outputs.translated.push(slot);
     }
   }
 
@@ -273,15 +294,6 @@ export class Express implements Element {
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
     return true;
-  }
-
-  /** What `route` does, with a packet whose facts are noted. */
-  private routeNoted(slot: number, hop: number, dst: number): boolean {
-    const { pool, tables } = this.context;
-    const target = tables.nextHops.target[hop];
-    if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER) return this.toPortOrNeighbour(slot, hop, dst);
-    if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
-    return this.toPeer(slot, target);
   }
 
   private toPortOrNeighbour(slot: number, hop: number, dst: number): boolean {

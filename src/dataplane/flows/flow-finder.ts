@@ -86,7 +86,7 @@ export class FlowFinder {
   }
 
   /** `isAlive`, without a look at the other way's activity where this one's is enough. */
-  private isUsed(handle: number, state: number, now: number): boolean {
+  isUsed(handle: number, state: number, now: number): boolean {
     const { activity } = this;
     const lifetime = lifetimeOf(this.lifetimes, state);
     const entry = handle >>> 1;

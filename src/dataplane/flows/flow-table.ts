@@ -175,6 +175,32 @@ export class FlowTable {
   }
 
   /**
+   * For who keeps a copy of what a lookup found. Whether a flow in this state stays in it whatever packet within the connection
+   * comes: of TCP, with ACK and without SYN, FIN and RST; so that `tell` is all there is to `track`, and `acknowledge` of TCP.
+   */
+  staysWithin(handle: number, state: number): boolean {
+    return staysWithin(state, handle & 1);
+  }
+
+  /** Whether it is the same flow in the same state, and lives. */
+  isStill(handle: number, state: number, now: number): boolean {
+    return this.records.state(handle >>> 1) === state && this.finder.isUsed(handle, state, now);
+  }
+
+  /** Has what `isStill` and `tell` look at brought near. The answer says nothing. */
+  approach(handle: number): number {
+    return this.records.state(handle >>> 1) ^ this.activity.idleOf(handle >>> 1, handle & 1, 0);
+  }
+
+  tell(handle: number, packets: number, bytes: number, now: number): void {
+    this.activity.count(handle >>> 1, handle & 1, packets, bytes, now);
+  }
+
+  acknowledge(handle: number, acknowledgment: number): void {
+    this.activity.acknowledge(handle >>> 1, handle & 1, acknowledgment, false);
+  }
+
+  /**
    * Opens a flow that `port` has sent the first packet of, without a decision; `reply` is the tuple of its answers. Answers the
    * handle of its original way, which is also the last found, or one of OPEN. The packet itself is told with `track`.
    */
@@ -318,6 +344,21 @@ export class FlowTable {
   private add(which: number): void {
     const at = this.own + which;
     Atomics.store(this.counts, at, (this.counts[at] + 1) | 0);
+  }
+}
+
+/** Whether no packet within the connection changes the word. */
+function staysWithin(word: number, way: number): boolean {
+  const marks = MARK.REPLIED | MARK.ASSURED;
+  switch (word & STATE_MASK) {
+    case FLOW.ESTABLISHED:
+      return (word & (marks | MARK.DOUBTED)) === marks;
+    case FLOW.UDP_STREAM:
+      return (word & marks) === marks;
+    case FLOW.UDP:
+      return way === WAY.ORIGINAL && (word & MARK.REPLIED) === 0;
+    default:
+      return false;
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * The choice is made by an unkeyed hash of the connection, or of the client where the service has affinity, so that every node makes
  * the same one. The client's address stays as it is wherever the answers come back to this node by themselves; else the
- * connection comes from the switch's address (TranslationSpec.masquerade): where the backend is the client itself, and where a
- * client that is behind the node's kernel gets a backend that is not on this node.
+ * connection comes from the switch's address (TranslationSpec.masquerade): where the backend is the client itself or behind the
+ * same port, as two programs of the node are, and where a client that is behind the node's kernel gets a backend that is not on this node.
  */
 import { PROTOCOL } from '../../wire/ipv4.js';
 import * as tcp from '../../wire/tcp.js';
@@ -146,7 +146,10 @@ export class Chooser {
     for (let i = 0; i < width; i++) reply.source[4 - width + i] = service.word(backend, i);
     this.path.find(slot, reply.source);
     const isOwn = isSame(reply.source, original.source, service.isIpv6);
-    if (isOwn || (this.clients.isBehindNode(slot) && !this.path.isLocal)) this.masquerade(service.isIpv6);
+    // Behind the port that the client is behind, too: the answer would not come here.
+    const isBeside = this.path.port === this.context.pool.port[slot];
+    if (isOwn || isBeside || (this.clients.isBehindNode(slot) && !this.path.isLocal))
+      this.masquerade(service.isIpv6);
     reply.seal(reply.subject, (service.port(backend) << 16) | (original.ports >>> 16));
   }
 

@@ -107,6 +107,6 @@ function rewriteSctp(pool: PacketPool, slot: number, ports: number): void {
 }
 
 /** What a sum of 16-bit words grows by, modulo 65535, where a word of 32 bits goes from `old` to `next`. Not negative. */
-function growth(old: number, next: number): number {
+export function growth(old: number, next: number): number {
   return (~old >>> 16) + (~old & 0xffff) + (next >>> 16) + (next & 0xffff);
 }

@@ -129,6 +129,14 @@ describe.skipIf(judge === undefined)('services', () => {
     });
   });
 
+  it('does so for two programs of the node', async () => {
+    world.change([service(1, {}, '192.0.2.7:8080')]);
+    await world.send(NODE, "IP(src='10.0.0.15',dst='10.96.0.1')/TCP(sport=4000,dport=80,flags='S')");
+    expect(await world.readOne(NODE)).toMatchObject({ sound: true, src: '10.0.0.1', dst: '192.0.2.7' });
+    await world.send(NODE, "IP(src='192.0.2.7',dst='10.0.0.1')/TCP(sport=8080,dport=4000,flags='SA',ack=1)");
+    expect(await world.readOne(NODE)).toMatchObject({ sound: true, src: '10.96.0.1', dst: '10.0.0.15' });
+  });
+
   describe('from outside', () => {
     const nodePort = { frontends: [{ address: 'node', port: 30080, scope: 'split' as const }] };
 
