@@ -1,6 +1,7 @@
 /**
  * RouteLookup: longest-prefix match of the destination in the ingress port's route table, or, where the element is made so,
- * in the one that `info` names. What the switch itself says is looked up in the table for answers to who is behind the port.
+ * in the one that `info` names. What the switch itself says, and what has a backend's address now, is looked up in the port's
+ * table for answers, which has more: a program of the node may be given a backend that only the node's kernel knows the way to.
  *
  * `info` of a packet that is forwarded is its next hop: an index into `tables.nextHops`, or ON_LINK. What the
  * switch itself says to a link-local address cannot be looked up, since every link has those: it is ON_LINK,
@@ -70,6 +71,8 @@ export class RouteLookup implements Element {
     const { pool, tables } = this.context;
     const { ports } = tables;
     if (this.isTableGiven) return this.find(slot, pool.info[slot]);
+    if ((pool.flags[slot] & PACKET.TRANSLATED) !== 0)
+      return this.find(slot, ports.returnTable[pool.port[slot]]);
     if ((pool.flags[slot] & PACKET.ORIGINATED) !== 0) {
       if (this.isToLinkLocal(slot)) return ON_LINK;
       const hop = pool.port[slot] === tables.tunnel.port ? this.find(slot, PEER_SOURCES_TABLE) : NO_ROUTE;

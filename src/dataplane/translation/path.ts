@@ -1,5 +1,6 @@
 /**
- * The way to a backend: its route, by the table of the port that the client's packets come in by, and the port that it leads
+ * The way to a backend: its route, by the table for answers of the port that the client's packets come in by (as RouteLookup
+ * has it), and the port that it leads
  * out of, which is where answers come in.
  */
 import { PEER_EGRESS } from '../constants.js';
@@ -23,7 +24,7 @@ export class PathToBackend {
   /** @param address four words, of an IPv4 address the last one */
   find(slot: number, address: Int32Array): void {
     const { pool, tables } = this.context;
-    const table = tables.ports.routeTable[pool.port[slot]];
+    const table = tables.ports.returnTable[pool.port[slot]];
     const isIpv4 = pool.kind[slot] === KIND.IPV4;
     this.hop = isIpv4
       ? tables.fib4.lookup(table, address[3])
