@@ -8,12 +8,10 @@ import { describe, expect, it } from 'vitest';
 import type { ServiceSpec } from '../../src/dataplane/service-spec.js';
 import { EngineHarness } from '../support/engine-harness.js';
 import { FUZZ_TIMEOUT, fuzz } from '../support/fuzz-run.js';
-import { repairChecksums } from '../support/packet-repair.js';
+import { FLAGS, macOf, PROTOCOL, packet } from '../support/service-packets.js';
 import { NODE, NODE_FRONTENDS, service, TUNNEL, WORLD } from '../unit/dataplane/translation/world.js';
 
-const TCP = 6;
-const UDP = 17;
-const FLAGS = { syn: 0x02, synAck: 0x12, ack: 0x10, finAck: 0x11, rst: 0x04 } as const;
+const { TCP, UDP } = PROTOCOL;
 
 interface Send {
   readonly from: number;
@@ -173,42 +171,6 @@ function answerTo(port: number, got: Buffer, flags: number): { port: number; byt
     4,
   );
   return [{ port, bytes }];
-}
-
-function macOf(port: number): string {
-  return `02700000001${port}`;
-}
-
-function packet(
-  to: string,
-  from: string,
-  source: string,
-  destination: string,
-  protocol: number,
-  sourcePort: number,
-  port: number,
-  flags: number,
-  payload: number,
-): Uint8Array {
-  const header = protocol === TCP ? 20 : 8;
-  const bytes = Buffer.alloc(34 + header + payload);
-  bytes.write(`${to}${from}080045`, 'hex');
-  bytes.writeUInt16BE(20 + header + payload, 16);
-  bytes.write('4000', 20, 'hex');
-  bytes[22] = 64;
-  bytes[23] = protocol;
-  bytes.set(source.split('.').map(Number), 26);
-  bytes.set(destination.split('.').map(Number), 30);
-  bytes.writeUInt16BE(sourcePort, 34);
-  bytes.writeUInt16BE(port, 36);
-  if (protocol === TCP) {
-    bytes.writeUInt32BE(1000, 38);
-    bytes.writeUInt32BE((flags & FLAGS.ack) === 0 ? 0 : 1000, 42);
-    bytes[46] = 0x50;
-    bytes[47] = flags;
-  } else bytes.writeUInt16BE(8 + payload, 38);
-  repairChecksums(bytes);
-  return bytes;
 }
 
 function sorted(sent: readonly Sent[]): string[] {

@@ -8,10 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadGolden } from '../../support/golden-case.js';
 import type { Result, Workload } from '../../support/no-allocation-run.js';
+import { FLAGS, macOf, packet } from '../../support/service-packets.js';
 import { strangerFrame } from '../../support/shared-engines.js';
 import { networks } from '../../support/snapshots.js';
 import { STRANGER as ARP_STRANGER } from './elements/packets/arp-responder.js';
 import { STRANGER as ND_STRANGER } from './elements/packets/nd-responder.js';
+import { NODE, NODE_FRONTENDS, service, WORLD } from './translation/world.js';
+
+type Tail = Parameters<typeof packet> extends [string, string, ...infer Rest] ? Rest : never;
 
 const script = fileURLToPath(new URL('../../../dist/test/support/no-allocation-run.js', import.meta.url));
 const isBuilt = existsSync(script);
@@ -55,6 +59,46 @@ function strangers(): Workload {
   const inputs = heard.map(({ port, frame }) => ({ port, bytes: Buffer.from(frame).toString('hex'), facts }));
   const snapshot = networks({ ports: [3], guard: false, learning: true });
   return { packets: 3_000_000, warmUp: 500_000, snapshot, offloads: {}, inputs, leak: false, shares: true };
+}
+
+/**
+ * Clients of services and what answers them, opened and closed all the time, by the short way and the long one; refusals; as many
+ * flows as expire.
+ */
+function serviceClients(): Workload {
+  const frames: [number, Uint8Array][] = [];
+  const add = (port: number, to: string, ...rest: Tail) => {
+    frames.push([port, packet(to, macOf(port), ...rest)]);
+  };
+  for (let source = 4000; source < 4032; source++) {
+    for (const flags of [FLAGS.syn, FLAGS.ack, FLAGS.finAck]) {
+      add(0, '02700000ff00', '10.0.0.10', '10.96.0.1', 6, source, 80, flags, 4);
+      add(3, '02700000ff01', '10.0.1.13', '10.0.0.10', 6, 80, source, flags | FLAGS.ack, 4);
+    }
+    add(0, '02700000ff00', '10.0.0.10', '10.96.0.1', 17, source, 80, 0, 4);
+    add(3, '02700000ff01', '10.0.1.13', '10.0.0.10', 17, 80, source, 0, 4);
+    add(0, '02700000ff00', '10.0.0.10', '10.96.0.2', source % 2 === 0 ? 6 : 17, source, 80, FLAGS.syn, 4);
+    add(NODE, '02700000ff00', '203.0.113.9', NODE_FRONTENDS, 17, source, 80, 0, 4);
+  }
+  const facts = { flags: 0, gsoType: 0, gsoSize: 0, checksumStart: 0, checksumOffset: 0 };
+  const inputs = frames.map(([port, bytes]) => ({ port, bytes: Buffer.from(bytes).toString('hex'), facts }));
+  const frontends = (address: string) => [{ address, port: 80, scope: 'cluster' as const }];
+  const services = [
+    service(1, {}, '10.0.1.13:80'),
+    service(2, {}),
+    service(3, { protocol: 'UDP', frontends: frontends('10.96.0.1') }, '10.0.1.13:80'),
+    service(4, { protocol: 'UDP', frontends: frontends('10.96.0.2') }),
+    service(5, { protocol: 'UDP', frontends: frontends('node'), affinitySeconds: 5 }, '10.21.0.5:80'),
+  ];
+  return {
+    packets: 3_000_000,
+    warmUp: 500_000,
+    snapshot: WORLD,
+    offloads: {},
+    inputs,
+    leak: false,
+    services,
+  };
 }
 
 function run(work: Workload): Result {
@@ -130,4 +174,14 @@ describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
     expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
     expect(heapGrowth).toBeLessThan(MEGABYTE);
   });
+
+  it('for clients of services', () => {
+    const { packets, milliseconds, collections, heapGrowth, sent } = run(serviceClients());
+    const rate = (packets / milliseconds / 1000).toFixed(2);
+    console.log(`services: ${packets} packets, ${rate} Mpps, ${JSON.stringify(collections)}`);
+    expect(sent).toBeGreaterThan(packets / 2);
+    expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
+    expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
+    expect(heapGrowth).toBeLessThan(MEGABYTE);
+  }, 60_000);
 });

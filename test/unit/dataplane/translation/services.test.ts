@@ -1,5 +1,6 @@
 /** Services end to end through an engine; scapy builds what is sent, reads what comes out, and checks every checksum. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FLAGS, macOf, packet } from '../../../support/service-packets.js';
 import { LAN, NODE, NODE_FRONTENDS, ServiceWorld, service, startJudge, TUNNEL } from './world.js';
 
 const judge = startJudge();
@@ -425,6 +426,33 @@ describe.skipIf(judge === undefined)('services', () => {
     await world.send(0, first);
     await world.send(0, last);
     expect((await world.read(3)).map(({ dst }) => dst)).toEqual(['10.0.1.13', '10.0.1.13']);
+  });
+
+  it('lets established connections live on while a flood of handshakes fills the table', async () => {
+    world.change([service(1, {}, '10.0.1.13:8080')]);
+    await world.send(0, "IP(src='10.0.0.10',dst='10.96.0.1')/TCP(sport=4000,dport=80,flags='S',seq=1)");
+    await world.send(
+      3,
+      "IP(src='10.0.1.13',dst='10.0.0.10')/TCP(sport=8080,dport=4000,flags='SA',seq=4,ack=2)",
+    );
+    await world.send(0, "IP(src='10.0.0.10',dst='10.96.0.1')/TCP(sport=4000,dport=80,flags='A',seq=2,ack=5)");
+    for (let source = 1024; source < 21_024; source++) {
+      const [mac, own] = ['02700000ff00', macOf(1)];
+      world.harness.inject(1, packet(mac, own, '10.0.0.11', '10.96.0.1', 6, source, 80, FLAGS.syn, 0));
+      if (source % 100 === 0) world.harness.run();
+    }
+    world.harness.run();
+    const { flows } = world.harness.engine.context;
+    expect(flows.countOf(1)).toBeLessThan(flows.share);
+    expect(flows.countOf(1)).toBeGreaterThan(1000);
+    world.harness.take(3);
+    await world.send(
+      3,
+      "IP(src='10.0.1.13',dst='10.0.0.10')/TCP(sport=8080,dport=4000,flags='A',seq=5,ack=2)",
+    );
+    expect((await world.read(0)).at(-1)).toMatchObject({ sound: true, src: '10.96.0.1', sport: 80 });
+    await world.send(0, "IP(src='10.0.0.10',dst='10.96.0.1')/TCP(sport=4001,dport=80,flags='S',seq=1)");
+    expect(await world.readOne(3)).toMatchObject({ sound: true, sport: 4001 });
   });
 
   it('says what is no service’s that it cannot be reached', async () => {
