@@ -129,6 +129,7 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
         io === 'uring' ? 'io_uring' : 'poll',
       );
       expect(Object.keys(answer.figures.tcpBitsPerSecond)).toHaveLength(nodes === 1 ? 4 : 5);
+      if (nodes > 1) expectServices(answer);
     });
   }
 
@@ -222,6 +223,22 @@ describe.skipIf(missing)(`podwire demo [needs root, iproute2${missing ? `: no ${
     expect(tracesOf(demo.pid)).toEqual([]);
   });
 });
+
+/** Spread over endpoints of both nodes, one failing away, none left, and a node gone. */
+function expectServices({ checks, figures }: DemoAnswer): void {
+  const detail = (wanted: string) => checks.find(({ name }) => name === wanted)?.detail;
+  const spread = /db [1-9]\d*, cache [1-9]\d*, api [1-9]/;
+  const everyWay = ['service by address, IPv4', 'service by address, IPv6'];
+  if (!missingPrograms('nft')) everyWay.push('service by node port');
+  for (const name of everyWay) expect(detail(name), name).toMatch(spread);
+  expect(detail('service by name')).toMatch(/^demo\.default\.svc\.cluster\.local: 10\.96\.\S+, fd00:10:96::/);
+  expect(detail('endpoint not ready')).toMatch(/^cache has no more calls after .*, none failed$/);
+  expect(detail('no endpoint left')).toMatch(
+    /^web refused in .*, api refused in .*; ready again, all answer$/,
+  );
+  expect(detail('service without the node')).toMatch(/^web to db \d+; none of b$/);
+  expect(figures.drops.find(({ reason }) => reason === 'no-endpoint')?.count).toBeGreaterThan(0);
+}
 
 /** Once the table has this. */
 async function seen(demo: ChildProcess, text: string): Promise<void> {

@@ -49,6 +49,16 @@ export function hasIproute2(): boolean {
   }
 }
 
+/** Whether nftables can be used: its program is there and the kernel has it. */
+export function hasNftables(): boolean {
+  try {
+    execFileSync('nft', ['list', 'tables'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Runs `ip` commands, in order. @param netns where; else where the demo is, for what names its namespaces itself. */
 export function ipBatch(lines: readonly string[], netns?: string): Promise<string> {
   return runIp([...(netns === undefined ? [] : ['-n', netns]), '-batch', '-'], `${lines.join('\n')}\n`);

@@ -1,6 +1,6 @@
 /** One node of the demo: a network namespace with a daemon and a probe in it, and the pods that it has. */
 import { join } from 'node:path';
-import type { AttachAnswer, StatusAnswer } from '../../control/api/types.js';
+import type { AttachAnswer, AttachRequest, StatusAnswer } from '../../control/api/types.js';
 import { namespacePath } from '../../linux/netns.js';
 import { ProbeProcess } from './probe-process.js';
 import { SwitchProcess } from './switch-process.js';
@@ -73,10 +73,7 @@ export class DemoNode {
     return this.#status;
   }
 
-  async attach(
-    pod: Pod,
-    request: { readonly network?: string; readonly ips?: readonly string[] },
-  ): Promise<void> {
+  async attach(pod: Pod, request: Pick<AttachRequest, 'network' | 'ips' | 'labels'>): Promise<void> {
     const path = `/v1/pods/default/${pod.name}/attach`;
     const body = { netns: namespacePath(pod.netns), ...request };
     pod.attached = (await this.switch.api.send<AttachAnswer>('POST', path, body)).body;

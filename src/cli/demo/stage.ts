@@ -27,6 +27,7 @@ import type { Network } from '../../control/api/types.js';
 import { ClusterPlan } from './cluster-plan.js';
 import { DEMO_PREFIX, deleteNamespaces, makeNamespaces } from './namespaces.js';
 import { addressOf, DemoNode, type Pod } from './node.js';
+import { SERVER_LABELS } from './services.js';
 import type { SwitchProcess } from './switch-process.js';
 
 export type { Pod } from './node.js';
@@ -135,8 +136,10 @@ export class Stage {
   }
 
   async attach(pod: Pod): Promise<void> {
-    const ips = pod.subnet === 1 ? { ips: secondSubnetAddresses(this.pods.indexOf(pod)) } : {};
-    await pod.node.attach(pod, this.cluster === undefined ? { network: NETWORK, ...ips } : {});
+    const index = this.pods.indexOf(pod);
+    const ips = pod.subnet === 1 ? { ips: secondSubnetAddresses(index) } : {};
+    const labels = index === 0 ? {} : { labels: SERVER_LABELS };
+    await pod.node.attach(pod, this.cluster === undefined ? { network: NETWORK, ...ips } : labels);
   }
 
   /** The address of a pod in a family. */

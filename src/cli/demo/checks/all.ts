@@ -8,6 +8,7 @@ import { ICMP_ERROR_CHECKS } from './icmp-errors.js';
 import { nodeLossChecks } from './node-loss.js';
 import { LOCAL_PING_CHECKS, PING_CHECKS } from './ping.js';
 import { RESTART_CHECKS } from './restart.js';
+import { serviceChecks } from './services.js';
 import { SETUP_CHECKS } from './setup.js';
 import { TRANSFER_CHECKS } from './transfer.js';
 import { TUNNEL_CHECKS } from './tunnel.js';
@@ -27,6 +28,7 @@ export function allChecks({ nodes, keep }: { readonly nodes: number; readonly ke
     ...ICMP_ERROR_CHECKS,
     ...(nodes > 1 ? TUNNEL_CHECKS : TRANSFER_CHECKS),
     ...CONTAINER_CHECKS,
+    ...(nodes > 1 ? serviceChecks() : []),
     ...FORGERY_CHECKS,
     ...(nodes > 1 ? [...TUNNEL_FORGERY_CHECKS, ...TUNNEL_MTU_CHECKS] : []),
     ...CONSERVATION_CHECKS,

@@ -9,6 +9,7 @@ import { sleep } from '../time.js';
 import { routesTo, waitForPeers } from './cluster-setup.js';
 import { ping, pingAll, podPairs } from './ping.js';
 import { EXCHANGE_TIMEOUT_MS, expectSamePods, interfaces } from './restart.js';
+import { goOnWithout } from './services.js';
 
 const GONE_TIMEOUT_MS = 10_000;
 const BACK_TIMEOUT_MS = 10_000;
@@ -26,6 +27,10 @@ export function nodeLossChecks(): Check[] {
         before = await interfaces(context.stage);
         return killNode(context);
       },
+    },
+    {
+      name: 'service without the node',
+      run: (context) => goOnWithout(victimOf(context.stage), context),
     },
     { name: 'node back', run: (context) => bringBack(context, before) },
   ];

@@ -6,6 +6,7 @@ import { hop, ping, tooBig } from './icmp.js';
 import { describeInterface, inject } from './interface.js';
 import type { Operation, ProbeAnswer, ProbeCall, Request, Result } from './protocol.js';
 import { seenAs, serveSeen } from './seen.js';
+import { callMany, lookUp, serveNamed } from './service.js';
 import { exchange, offer, open, receive, serveEcho } from './tcp.js';
 import { serveUdp, udpEcho, udpHeard, udpSend } from './udp.js';
 
@@ -31,6 +32,9 @@ const HANDLERS: Handlers = {
   udpSend,
   seenServe: serveSeen,
   seenAs,
+  serveNamed,
+  callMany,
+  lookUp,
   inject,
   interface: ({ ifname }) => describeInterface(ifname),
 };

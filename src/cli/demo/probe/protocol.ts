@@ -100,6 +100,45 @@ export interface InterfaceResult {
   readonly addresses: string[];
 }
 
+export interface NamedServer {
+  /** What it answers, before its client's address. */
+  readonly name: string;
+  readonly port: number;
+}
+
+export interface CallsRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly count: number;
+}
+
+/** A connection to a named server, or to what stands for one. */
+export interface Call {
+  /** When it was over, milliseconds of the epoch: to be compared between probes. */
+  readonly at: number;
+  readonly millis: number;
+  readonly server?: string;
+  /** The client's address, for the server. */
+  readonly seen?: string;
+  /** Code of the error where nobody answered. */
+  readonly error?: string;
+}
+
+export interface CallsResult {
+  readonly calls: Call[];
+}
+
+export interface NameRequest {
+  /** Address of the name server. */
+  readonly server: string;
+  readonly name: string;
+}
+
+export interface NameResult {
+  readonly addresses: string[];
+  readonly millis: number;
+}
+
 /** Requests by name: what each takes and answers. */
 export interface Operations {
   ping: [PingRequest, PingResult];
@@ -123,6 +162,10 @@ export interface Operations {
   /** A TCP server that tells each client the address that it sees it under. */
   seenServe: [Record<string, never>, { port: number }];
   seenAs: [{ host: string; port: number }, { seen: string }];
+  /** A TCP server that says its name, and the address that it sees its client under. */
+  serveNamed: [NamedServer, Record<string, never>];
+  callMany: [CallsRequest, CallsResult];
+  lookUp: [NameRequest, NameResult];
   inject: [InjectRequest, Record<string, never>];
   interface: [{ ifname: string }, InterfaceResult | null];
 }

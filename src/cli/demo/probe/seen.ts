@@ -5,6 +5,10 @@ import { failOnSilence, listen } from './tcp.js';
 /** Of IPv4 clients on a socket for both families (RFC 4291 section 2.5.5.2). */
 const MAPPED = '::ffff:';
 
+export function withoutMapping(address: string): string {
+  return address.replace(MAPPED, '');
+}
+
 let server: Promise<{ port: number }> | undefined;
 
 /** One for as long as the probe lives. */
@@ -12,7 +16,7 @@ export function serveSeen(): Promise<{ port: number }> {
   server ??= listen(
     createServer((socket) => {
       socket.on('error', () => socket.destroy());
-      socket.end(socket.remoteAddress?.replace(MAPPED, '') ?? '');
+      socket.end(withoutMapping(socket.remoteAddress ?? ''));
     }),
   ).then((port) => ({ port }));
   return server;
