@@ -44,6 +44,7 @@ import {
 } from './records.js';
 import { ClusterPods } from './services/cluster-pods.js';
 import { DnsFeed } from './services/dns-feed.js';
+import { HealthChecks } from './services/health-checks.js';
 import { LiveServices } from './services/live-services.js';
 import { nodeFrontendAddresses } from './services/node-frontends.js';
 import { Resources } from './services/resources.js';
@@ -65,6 +66,7 @@ export interface Parts {
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
   readonly services: LiveServices;
+  readonly healthChecks: HealthChecks;
   readonly hostWay: HostWay;
   readonly dnsFeed: DnsFeed;
   /** Undefined where names are not served. */
@@ -160,9 +162,13 @@ export function assemble(
     exposed: () => hostWay.settled(),
     publish: () => publisher.publishServices(),
     rerouted: () => publish(),
-    planned: (key) => dnsFeed.serviceChanged(key),
+    planned: (key) => {
+      dnsFeed.serviceChanged(key);
+      healthChecks.serviceChanged(key);
+    },
     log,
   });
+  const healthChecks = new HealthChecks({ node: self.name, services, log });
   const records = new DnsRecords(options.clusterDomain);
   const dnsFeed: DnsFeed = new DnsFeed({
     records,
@@ -310,6 +316,7 @@ export function assemble(
     nodePort,
     publisher,
     services,
+    healthChecks,
     dnsFeed,
     dns,
     resources,

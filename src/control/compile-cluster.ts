@@ -34,7 +34,8 @@ export function membersOnPeers(
   });
 }
 
-export function tunnelPort({ port, mac, mtu }: PlannedTunnel): PortSpec {
+/** @param home whose table leads back to peers, for answers of pods that publish ports. */
+export function tunnelPort({ port, mac, mtu }: PlannedTunnel, home: PlannedNetwork): PortSpec {
   return {
     id: port,
     name: TUNNEL_NAME,
@@ -42,6 +43,7 @@ export function tunnelPort({ port, mac, mtu }: PlannedTunnel): PortSpec {
     addresses: [],
     attachment: { kind: 'tunnel', domain: TUNNEL_DOMAIN },
     routeTable: TUNNEL_ROUTE_TABLE,
+    returnTable: home.routeTable,
     mtu,
     guard: false,
   };
@@ -58,7 +60,11 @@ export function tunnelDomain({ mac, vni }: PlannedTunnel, home: PlannedNetwork):
   };
 }
 
-/** What comes from a peer is for the default network or the node, and never goes back into the tunnel. */
+/**
+ * What comes from a peer is for the default network or the node, and never goes back into the tunnel.
+ *
+ * Answers to the peer itself are not: as a client it came in by the node's port, and expects them there.
+ */
 export function peerSpec(
   { live, ...peer }: PlannedPeer,
   { routeTable }: PlannedNetwork,
@@ -68,5 +74,6 @@ export function peerSpec(
   return {
     ...peer,
     routedIn: [routeTable, NODE_ROUTE_TABLE, ...(hasReturnTable ? [NODE_RETURN_TABLE] : [])],
+    hostsRoutedIn: [routeTable, NODE_ROUTE_TABLE],
   };
 }

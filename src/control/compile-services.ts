@@ -5,8 +5,8 @@
  * and of the switch, and those that services have outside of their prefixes, may be a service's. In the node's table, that
  * is so for the service prefixes and the switch's addresses only: the kernel sends nothing else here that is for a service
  * (host/nftables), and a route to an address is what says that answers to it come back by themselves. So the node's other
- * addresses are no routes there: a pod of another node would answer past this one. The tunnel's table has none of this:
- * what comes from another node was translated there.
+ * addresses are no routes there: a pod of another node would answer past this one. The tunnel's table has none of this
+ * but for ports that pods of this node publish: what else comes from another node was translated there.
  *
  * Answers to whoever came in through the node's port go back by a table of their own, whose last resort is that port: the
  * client may be anywhere.
@@ -31,6 +31,11 @@ export function hasServices(table: number): boolean {
   return table !== TUNNEL_ROUTE_TABLE && table !== NODE_RETURN_TABLE;
 }
 
+function ofNode(table: number): Pick<RouteSpec, 'services'> {
+  if (table === TUNNEL_ROUTE_TABLE) return { services: 'own' };
+  return hasServices(table) ? { services: 'node' } : {};
+}
+
 /** The node's own addresses, from a network's table. */
 export function routesToNode(
   table: number,
@@ -43,7 +48,7 @@ export function routesToNode(
     prefix: hostPrefix(address),
     kind: 'port',
     port: id,
-    ...(services && hasServices(table) && { services: 'node' as const }),
+    ...(services && ofNode(table)),
   }));
 }
 
@@ -54,7 +59,7 @@ export function routesToNode(
 export function withoutForeign(plan: Plan): Plan {
   const { services, networks, cluster } = plan;
   if (!services) return plan;
-  const peers = new Set(cluster?.peers.flatMap(({ prefixes }) => prefixes));
+  const peers = new Set(cluster?.peers.flatMap(({ prefixes, hosts = [] }) => [...prefixes, ...hosts]));
   const cidrs = networks.flatMap(({ domains }) => domains.flatMap((domain) => domain.cidrs));
   const isForeign = (address: string): boolean =>
     peers.has(hostPrefix(address)) || [...cidrs, ...services.cidrs].some((cidr) => holds(cidr, address));

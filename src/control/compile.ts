@@ -67,7 +67,7 @@ export function compile(given: Plan): Snapshot {
     ports: [
       ...ports,
       ...plan.networks.flatMap(uplinkPorts),
-      ...(cluster && home ? [tunnelPort(cluster.tunnel)] : []),
+      ...(cluster && home ? [tunnelPort(cluster.tunnel, home)] : []),
     ].sort(byId),
     domains: [
       ...plan.networks.flatMap((network) => domainSpecs(network, plan)),

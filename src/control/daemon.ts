@@ -81,6 +81,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   undo.add(() => parts.services.stop());
   undo.add(() => parts.dns?.stop());
   undo.add(() => parts.dnsFeed.stop());
+  undo.add(() => parts.healthChecks.stop());
   await cluster.start(tunnel, {
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),

@@ -39,6 +39,7 @@ export function planPublished(key: string, port: PublishedPort, { ips, isUp }: T
       family,
       protocol,
       frontends: [{ address: at, port: hostPort, scope: 'cluster' }],
+      isOwn: true,
       backends: isUp ? [backend(address, containerPort)] : [],
     };
   });

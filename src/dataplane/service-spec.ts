@@ -55,6 +55,8 @@ export interface ServiceSpec {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   /** A frontend that two services claim is the one's with the lower number. */
   readonly frontends: readonly FrontendSpec[];
+  /** Its NODE_FRONTENDs are of this node alone, and no other node's: a port that a pod publishes. */
+  readonly isOwn?: boolean;
   readonly backends: readonly BackendSpec[];
   /** A client keeps its backend until it has been silent for so long. */
   readonly affinitySeconds?: number;

@@ -107,10 +107,14 @@ export interface PeerSpec {
   readonly port: number;
   /** MAC address of its VTEP. */
   readonly mac: string;
-  /** Prefixes that it may send from in the routed network: its pod subnets, and its own address. */
+  /** Prefixes that it may send from in the routed network: its pod subnets. */
   readonly prefixes: readonly string[];
   /** Route tables that lead to its prefixes, as routes of kind `peer` do; none: it is not routed to. */
   readonly routedIn?: readonly number[];
+  /** Host prefixes that are itself. It may send from them, too. */
+  readonly hosts?: readonly string[];
+  /** Route tables that lead to these. What is for a node port goes to a service. */
+  readonly hostsRoutedIn?: readonly number[];
   /** Largest inner network packet that reaches it whole, bytes. */
   readonly mtu: number;
   /** Address inside the tunnel that probes are sent to; none: it is not probed. */
@@ -119,9 +123,11 @@ export interface PeerSpec {
 
 /**
  * Whether a packet along a route may be for a service. address: for one of the services' own addresses · node: for an address
- * of the node, and so for a NODE_FRONTEND, too. What is for no service goes where the route leads.
+ * of the node, and so for a NODE_FRONTEND, too · peer: for an address of another node, and so for a NODE_FRONTEND of those that
+ * every node has · own: for an address of the node, from another node: for what this node alone has, as the rest was looked up
+ * there. What is for no service goes where the route leads.
  */
-export type RouteOfServices = 'address' | 'node';
+export type RouteOfServices = 'address' | 'node' | 'peer' | 'own';
 
 export type RouteSpec = {
   readonly table: number;
@@ -177,10 +183,14 @@ export const EMPTY_SNAPSHOT: Snapshot = { generation: 0, ports: [], domains: [],
 
 /** Every route of the snapshot, those to peers' prefixes one by one: for people and tests. */
 export function routesOf({ routes, peers = [] }: Snapshot): RouteSpec[] {
-  const toPeers = peers.flatMap(({ id, prefixes, routedIn = [] }) =>
-    prefixes.flatMap((prefix) =>
-      routedIn.map((table) => ({ table, prefix, kind: 'peer' as const, peer: id })),
-    ),
-  );
+  const toPeers = peers.flatMap(({ id, prefixes, routedIn = [], hosts = [], hostsRoutedIn = [] }) => {
+    const peer = { kind: 'peer' as const, peer: id };
+    return [
+      ...prefixes.flatMap((prefix) => routedIn.map((table) => ({ table, prefix, ...peer }))),
+      ...hosts.flatMap((prefix) =>
+        hostsRoutedIn.map((table) => ({ table, prefix, ...peer, services: 'peer' as const })),
+      ),
+    ];
+  });
   return [...routes, ...toPeers];
 }

@@ -148,14 +148,20 @@ function columnsOf(snapshot: Snapshot): { v4: RouteColumns; v6: RouteColumns; ne
     requireInteger('routing table', table, 0, MOST_TABLE);
     (family === 4 ? v4 : v6).add(words, prefix, table, hops.add(route));
   }
-  for (const { id, prefixes, routedIn = [] } of snapshot.peers ?? []) {
+  const addAll = (prefixes: readonly string[], tables: readonly number[], hop: number): void => {
     const parsed = parsePrefixes(prefixes);
-    const hop = hops.addPeer(id);
-    for (const table of [...routedIn, PEER_SOURCES_TABLE]) {
+    for (const table of tables) {
       requireInteger('routing table', table, 0, MOST_TABLE);
       v4.addAll(parsed.v4, table, hop);
       v6.addAll(parsed.v6, table, hop);
     }
+  };
+  for (const { id, prefixes, routedIn = [], hosts, hostsRoutedIn = [] } of snapshot.peers ?? []) {
+    const hop = hops.addPeer(id);
+    addAll(prefixes, [...routedIn, PEER_SOURCES_TABLE], hop);
+    if (hosts === undefined) continue;
+    addAll(hosts, [PEER_SOURCES_TABLE], hop);
+    if (hostsRoutedIn.length > 0) addAll(hosts, hostsRoutedIn, hops.addPeerHost(id));
   }
   return { v4, v6, nextHops: hops.build() };
 }

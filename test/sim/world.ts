@@ -156,7 +156,7 @@ export class World {
   /** Everybody knows the way to `node`, or, once it is dead, that there is none. */
   isKnown(node: SimNode): boolean {
     const wanted = node.isAlive
-      ? viewOf({ address: node.address, mac: node.vtep, prefixes: [...node.subnets, `${node.address}/32`] })
+      ? viewOf({ address: node.address, mac: node.vtep, prefixes: node.subnets })
       : undefined;
     return this.nodes.every(
       (other) => other === node || !other.isAlive || other.view.get(node.name) === wanted,

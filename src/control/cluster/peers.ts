@@ -106,28 +106,29 @@ function peerOf(
     port: node.spec.underlay?.port ?? VXLAN_PORT,
     mac: node.spec.vtepMAC ?? '',
     // Its underlay address is the node itself: pods reach it there, too, and it answers under that address.
-    prefixes: prefixes.length > 0 ? withHost(prefixes, address) : prefixes,
+    ...(prefixes.length > 0 && { hosts: hostOf(prefixes, address) }),
+    prefixes,
     mtu: innerMtu(address),
     ...(probed !== undefined && { probe: firstHost(probed) }),
     live: isLive(id),
   };
 }
 
-const withHosts = new WeakMap<
+const hostsOf = new WeakMap<
   readonly string[],
-  { readonly address: string; readonly all: readonly string[] }
+  { readonly address: string; readonly hosts: readonly string[] }
 >();
 
 /**
  * The same list each time for the same list of a record: what the data plane knows of a list of prefixes is kept for as
  * long as that list is (route-columns.ts).
  */
-function withHost(prefixes: readonly string[], address: string): readonly string[] {
-  const known = withHosts.get(prefixes);
-  if (known?.address === address) return known.all;
-  const all = [...prefixes, hostPrefix(address)];
-  withHosts.set(prefixes, { address, all });
-  return all;
+function hostOf(prefixes: readonly string[], address: string): readonly string[] {
+  const known = hostsOf.get(prefixes);
+  if (known?.address === address) return known.hosts;
+  const hosts = [hostPrefix(address)];
+  hostsOf.set(prefixes, { address, hosts });
+  return hosts;
 }
 
 function addressOf({ spec }: PublishedNode): string {

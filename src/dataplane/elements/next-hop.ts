@@ -68,6 +68,7 @@ export class NextHop implements Element {
       case NEXT_HOP.PORT:
         return this.port(target);
       case NEXT_HOP.PEER:
+      case NEXT_HOP.PEER_HOST:
         return this.peer(target);
       default:
         return UNKNOWN;

@@ -17,7 +17,7 @@ import { WAY } from '../flows/flow-memory.js';
 import { NOTHING, OPEN, TRACK } from '../flows/flow-table.js';
 import { NEXT_HOP } from '../tables/next-hops.js';
 import { CHOICE, type Chooser } from '../translation/chooser.js';
-import { flowFlags, NOT_FOLLOWED, type Translator } from '../translation/translator.js';
+import { flowFlags, NOT_FOLLOWED, OWN_TABLE, type Translator } from '../translation/translator.js';
 import { isIcmpError, isWithPorts } from '../translation/tuple.js';
 
 export interface ServiceOutputs {
@@ -31,8 +31,6 @@ export interface ServiceOutputs {
 
 /** A flow may be opened by another engine, or end, while a packet is looked at; more often than this it never is. */
 const TRIES = 4;
-/** In a fragment's entry: routed like its port's other packets. */
-const OWN_TABLE = -1;
 
 export class Service implements Element {
   readonly name = 'service';

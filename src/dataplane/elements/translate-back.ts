@@ -15,7 +15,7 @@ import type { Context, Element } from '../element.js';
 import { WAY } from '../flows/flow-memory.js';
 import { NOTHING, TRACK } from '../flows/flow-table.js';
 import { KIND, PACKET } from '../pool.js';
-import { NOT_FOLLOWED, type Translator } from '../translation/translator.js';
+import { NOT_FOLLOWED, OWN_TABLE, type Translator } from '../translation/translator.js';
 import { isIcmpError } from '../translation/tuple.js';
 
 export class TranslateBack implements Element {
@@ -72,7 +72,13 @@ export class TranslateBack implements Element {
   private fragment(slot: number): void {
     const table = this.translator.follow(slot);
     if (table === NOT_FOLLOWED) this.outputs.ok.push(slot);
-    else this.send(slot, table);
+    else this.send(slot, table === OWN_TABLE ? this.ownTable(slot) : table);
+  }
+
+  /** The first fragment was for a service, and was found by the element that knows services. */
+  private ownTable(slot: number): number {
+    const { pool, tables } = this.context;
+    return tables.ports.returnTable[pool.port[slot]];
   }
 
   /** Beside the decision, so that Express need not look for it. */

@@ -53,6 +53,8 @@ export class Service {
   readonly protocol: number;
   /** Whether TCP connections go on whose backend is in the list no more. */
   readonly drains: boolean;
+  /** Whether other nodes have none of its node ports. */
+  readonly isOwn: boolean;
   private readonly names: readonly string[];
   private readonly block: Block;
   /** Positions plus one by hash of address and port. */
@@ -74,6 +76,7 @@ export class Service {
     this.name = name;
     this.protocol = SERVICE_PROTOCOLS[protocol];
     this.drains = spec.onRemoval === 'drain';
+    this.isOwn = spec.isOwn === true;
     this.block = store.allocate(this.stride * rows.length);
     this.words = this.block.words;
     this.base = this.block.base;

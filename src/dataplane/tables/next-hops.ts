@@ -17,16 +17,25 @@ export const NEXT_HOP = {
   UNREACHABLE: 4,
   /** Through the tunnel to this peer. */
   PEER: 5,
+  /** To this peer itself, not to its pods. It may be for a service. */
+  PEER_HOST: 6,
 } as const;
 
 /** Which services a packet may be for. */
-export const SERVICES = { NONE: 0, ADDRESS: 1, NODE: 2 } as const;
+export const SERVICES = { NONE: 0, ADDRESS: 1, NODE: 2, PEER: 3, OWN: 4 } as const;
+
+const SERVICES_OF = {
+  address: SERVICES.ADDRESS,
+  node: SERVICES.NODE,
+  peer: SERVICES.PEER,
+  own: SERVICES.OWN,
+} as const;
 
 export interface NextHopData {
   readonly kind: Uint8Array;
   /** One of SERVICES. */
   readonly services: Uint8Array;
-  /** Domain for CONNECTED and VIA, port for PORT, peer for PEER. */
+  /** Domain for CONNECTED and VIA, port for PORT, peer for PEER and PEER_HOST. */
   readonly target: Uint16Array;
   /** VIA: the gateway's address; IPv4 in the first of four words. */
   readonly gateway: Uint32Array;
@@ -58,6 +67,10 @@ export class NextHopBuilder {
     return this.ofPeers[peer];
   }
 
+  addPeerHost(peer: number): number {
+    return this.find({ services: SERVICES.PEER, kind: NEXT_HOP.PEER_HOST, target: peer, gateway: [] });
+  }
+
   build(): NextHopData {
     const gateway = new Uint32Array(this.hops.length * 4);
     for (const [index, hop] of this.hops.entries()) gateway.set(hop.gateway, index * 4);
@@ -79,8 +92,7 @@ export class NextHopBuilder {
 }
 
 function servicesOf({ services }: RouteSpec): number {
-  if (services === undefined) return SERVICES.NONE;
-  return services === 'node' ? SERVICES.NODE : SERVICES.ADDRESS;
+  return services === undefined ? SERVICES.NONE : SERVICES_OF[services];
 }
 
 function describe(route: RouteSpec): Omit<Hop, 'services'> {
@@ -91,8 +103,10 @@ function describe(route: RouteSpec): Omit<Hop, 'services'> {
       return { kind: NEXT_HOP.VIA, target: route.domain, gateway: parseIp(route.gateway).words };
     case 'port':
       return { kind: NEXT_HOP.PORT, target: route.port, gateway: [] };
-    case 'peer':
-      return { kind: NEXT_HOP.PEER, target: route.peer, gateway: [] };
+    case 'peer': {
+      const kind = route.services === 'peer' ? NEXT_HOP.PEER_HOST : NEXT_HOP.PEER;
+      return { kind, target: route.peer, gateway: [] };
+    }
     case 'local':
       return { kind: NEXT_HOP.LOCAL, target: 0, gateway: [] };
     case 'unreachable':

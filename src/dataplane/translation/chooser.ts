@@ -108,21 +108,26 @@ export class Chooser {
     const { pool, services, tables } = this.context;
     const { original } = this;
     readTuple(pool, slot, original);
-    const isIpv4 = pool.kind[slot] === KIND.IPV4;
-    const protocol = pool.protocol[slot];
-    const port = original.ports & 0xffff;
-    const to = original.destination;
-    let frontend = isIpv4
-      ? services.find4(to[3], protocol, port)
-      : services.find6(to[0], to[1], to[2], to[3], protocol, port);
-    if (frontend < 0 && tables.nextHops.services[pool.info[slot]] === SERVICES.NODE) {
-      frontend = services.findNode(!isIpv4, protocol, port);
-    }
+    const kind = tables.nextHops.services[pool.info[slot]];
+    const frontend = this.findFrontend(pool.kind[slot] === KIND.IPV4, pool.protocol[slot], kind);
     if (frontend < 0) return false;
-    this.service = services.service(frontend);
+    const service = services.service(frontend)!;
+    // Published ports of other nodes are not known here, and what else comes from there was looked up there.
+    if ((kind === SERVICES.PEER && service.isOwn) || (kind === SERVICES.OWN && !service.isOwn)) return false;
+    this.service = service;
     const scope = services.scope(frontend);
     this.isNodeScope = scope === SCOPE.LOCAL || (scope === SCOPE.SPLIT && this.clients.isOutside(slot));
     return true;
+  }
+
+  private findFrontend(isIpv4: boolean, protocol: number, kind: number): number {
+    const { services } = this.context;
+    const { destination: to, ports } = this.original;
+    const port = ports & 0xffff;
+    const frontend = isIpv4
+      ? services.find4(to[3], protocol, port)
+      : services.find6(to[0], to[1], to[2], to[3], protocol, port);
+    return frontend < 0 && kind >= SERVICES.NODE ? services.findNode(!isIpv4, protocol, port) : frontend;
   }
 
   private pick(): number {

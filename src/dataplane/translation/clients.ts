@@ -2,7 +2,7 @@
  * Where the client of a packet is: in the cluster, and whether answers to it come back here by themselves.
  *
  * Only who comes by the node's port may be from outside. The node's own route table tells: it leads to pods, here and on other
- * nodes, and to nothing else.
+ * nodes, and to nothing else but those nodes themselves, which expect answers where their packets came in.
  */
 import * as ipv4 from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';

@@ -50,6 +50,7 @@ export class PathToBackend {
         this.port = target;
         break;
       case NEXT_HOP.PEER:
+      case NEXT_HOP.PEER_HOST:
         this.port = tunnel.port === NO_TUNNEL ? NONE : tunnel.port;
         break;
       default:

@@ -22,6 +22,8 @@ import { isIcmpError, isWithPorts, readTuple, swapPorts, ZONE } from './tuple.js
 
 /** Of a fragment whose first one was not seen. */
 export const NOT_FOLLOWED = -2;
+/** In a fragment's entry: routed like its port's other packets. */
+export const OWN_TABLE = -1;
 
 export class Translator {
   /** Of the packet at hand. */

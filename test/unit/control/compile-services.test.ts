@@ -32,7 +32,8 @@ const PEER: PlannedPeer = {
   address: '192.0.2.8',
   port: 4789,
   mac: '02:72:00:00:00:02',
-  prefixes: ['10.244.1.0/24', '192.0.2.8/32'],
+  prefixes: ['10.244.1.0/24'],
+  hosts: ['192.0.2.8/32'],
   mtu: 1450,
   live: true,
 };
@@ -100,7 +101,7 @@ describe('compile with services', () => {
       '10.80.0.1/32 local address',
       '10.96.0.0/16 unreachable address',
       '10.96.255.254/32 unreachable node',
-      '192.0.2.8/32 peer',
+      '192.0.2.8/32 peer peer',
       'fd00:10:96::/112 unreachable address',
       'fd00:10:96::ffff/128 unreachable node',
       'fd00::/64 connected',
@@ -111,7 +112,7 @@ describe('compile with services', () => {
   it('has no service for what comes from other nodes, and none in an internal network', () => {
     const snapshot = snapshotWith();
     expect(routesIn(4095, snapshot).filter((route) => /address|node|unreachable/.test(route))).toEqual([]);
-    expect(routesIn(4095, snapshot)).toContain('198.51.100.3/32 port');
+    expect(routesIn(4095, snapshot)).toContain('198.51.100.3/32 port own');
     expect(routesIn(3, snapshot)).toEqual([]);
   });
 
@@ -125,7 +126,6 @@ describe('compile with services', () => {
       '10.244.1.0/24 peer',
       '10.80.0.0/24 connected',
       '10.80.0.1/32 local',
-      '192.0.2.8/32 peer',
       '::/0 port',
       'fd00::/64 connected',
       'fd00::1/128 local',

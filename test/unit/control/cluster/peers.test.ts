@@ -42,13 +42,15 @@ describe('findPeers', () => {
   it('gives the same list of prefixes for a record that is the same, and another for another address', () => {
     const nodes = [node('k2', 2), node('k3', 3)];
     const [before, after] = [found(nodes).peers, found([...nodes].reverse()).peers];
-    for (const { name, prefixes } of after) {
-      expect(prefixes).toBe(before.find((peer) => peer.name === name)?.prefixes);
+    for (const { name, prefixes, hosts } of after) {
+      const same = before.find((peer) => peer.name === name);
+      expect(prefixes).toBe(same?.prefixes);
+      expect(hosts).toBe(same?.hosts);
     }
     const underlay = { address: '192.168.77.9', port: 4789 };
     const [moved] = found([{ ...nodes[0], spec: { ...nodes[0].spec, underlay } }]).peers;
-    expect(moved.prefixes).toEqual([...nodes[0].spec.podCIDRs, '192.168.77.9/32']);
-    expect(found(nodes).peers[0].prefixes).toEqual(before[0].prefixes);
+    expect(moved.hosts).toEqual(['192.168.77.9/32']);
+    expect(found(nodes).peers[0].hosts).toEqual(before[0].hosts);
   });
 
   it('makes a peer of every node but this one', () => {
@@ -60,7 +62,8 @@ describe('findPeers', () => {
         address: '192.168.77.2',
         port: 4789,
         mac: '02:72:00:00:00:02',
-        prefixes: ['10.244.2.0/24', 'fd00:10:244:2::/64', '192.168.77.2/32'],
+        prefixes: ['10.244.2.0/24', 'fd00:10:244:2::/64'],
+        hosts: ['192.168.77.2/32'],
         mtu: 1450,
         probe: '10.244.2.1',
         live: true,
@@ -95,7 +98,7 @@ describe('findPeers', () => {
       ['fd00:10:244:2::/64', 'k9'],
     ]);
     const { peers, messages } = found([node('k2', 2), node('k3', 3)], { ownerOf: (cidr) => owner.get(cidr) });
-    expect(peers.map(({ prefixes }) => prefixes)).toEqual([['10.244.2.0/24', '192.168.77.2/32'], []]);
+    expect(peers.map(({ prefixes }) => prefixes)).toEqual([['10.244.2.0/24'], []]);
     expect(peers[1]).not.toHaveProperty('probe');
     expect(messages).toEqual({
       k2: 'announces fd00:10:244:2::/64, which belongs to node k9: no route is made for it',

@@ -1,7 +1,7 @@
 /** Services end to end through an engine; scapy builds what is sent, reads what comes out, and checks every checksum. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FLAGS, macOf, packet } from '../../../support/service-packets.js';
-import { LAN, NODE, NODE_FRONTENDS, ServiceWorld, service, startJudge, TUNNEL } from './world.js';
+import { LAN, NODE, NODE_FRONTENDS, OTHER, ServiceWorld, service, startJudge, TUNNEL } from './world.js';
 
 const judge = startJudge();
 afterAll(() => judge?.close());
@@ -416,6 +416,50 @@ describe.skipIf(judge === undefined)('services', () => {
     });
   });
 
+  it('takes what is for a node port of another node to a backend, and leaves its other ports to it', async () => {
+    const frontends = [{ address: 'node', port: 30080, scope: 'split' }] as const;
+    const published = [{ address: 'node', port: 8080, scope: 'cluster' }] as const;
+    world.change([
+      service(1, { frontends }, '10.0.1.13:8080'),
+      service(2, { frontends: published, isOwn: true }, '10.0.1.13:8080'),
+    ]);
+    const ask = (port: number) =>
+      `IP(src='10.0.0.10',dst='${OTHER}')/TCP(sport=4000,dport=${port},flags='S')`;
+    await world.send(0, ask(30080));
+    expect(await world.readOne(3)).toMatchObject({ sound: true, src: '10.0.0.10', dst: '10.0.1.13' });
+    await world.send(3, "IP(src='10.0.1.13',dst='10.0.0.10')/TCP(sport=8080,dport=4000,flags='SA',ack=1)");
+    expect(await world.readOne(0)).toMatchObject({ sound: true, src: OTHER, sport: 30080 });
+    for (const port of [8080, 22]) {
+      await world.send(0, ask(port));
+      expect(await world.read(3)).toEqual([]);
+    }
+  });
+
+  it('takes pods of other nodes to ports that pods publish here, and to nothing else', async () => {
+    const at = (port: number) => [{ address: 'node', port, scope: 'cluster' }] as const;
+    world.change([
+      service(1, { frontends: at(8080), isOwn: true }, '10.0.1.13:80'),
+      service(2, { frontends: at(30080) }, '10.0.1.13:80'),
+    ]);
+    const ask = (port: number) => `IP(src='10.21.0.5',dst='${LAN}')/TCP(sport=4000,dport=${port},flags='S')`;
+    await world.sendFromPeer(ask(8080));
+    expect(await world.readOne(3)).toMatchObject({
+      sound: true,
+      src: '10.21.0.5',
+      dst: '10.0.1.13',
+      dport: 80,
+    });
+    await world.send(3, "IP(src='10.0.1.13',dst='10.21.0.5')/TCP(sport=80,dport=4000,flags='SA',ack=1)");
+    expect(await world.readOne(TUNNEL)).toMatchObject({
+      sound: true,
+      src: LAN,
+      sport: 8080,
+      dst: '10.21.0.5',
+    });
+    await world.sendFromPeer(ask(30080));
+    expect(await world.readOne(NODE)).toMatchObject({ dst: LAN, dport: 30080 });
+  });
+
   it('lets fragments follow their first one, and drops those of none', async () => {
     world.change([service(1, { protocol: 'UDP' }, '10.0.1.13:8080')]);
     const first =
@@ -453,6 +497,21 @@ describe.skipIf(judge === undefined)('services', () => {
     expect((await world.read(0)).at(-1)).toMatchObject({ sound: true, src: '10.96.0.1', sport: 80 });
     await world.send(0, "IP(src='10.0.0.10',dst='10.96.0.1')/TCP(sport=4001,dport=80,flags='S',seq=1)");
     expect(await world.readOne(3)).toMatchObject({ sound: true, sport: 4001 });
+  });
+
+  it('does so for a client that is a backend itself', async () => {
+    world.change([
+      service(1, { protocol: 'UDP' }, '10.0.1.13:8080'),
+      service(2, { protocol: 'UDP' }, '10.0.0.10:8080'),
+    ]);
+    await world.send(3, "IP(src='10.0.1.13',dst='10.96.0.2')/UDP(sport=4000,dport=80)");
+    expect(await world.readOne(0)).toMatchObject({ dst: '10.0.0.10' });
+    await world.send(
+      0,
+      "IP(src='10.0.0.10',dst='10.96.0.1',id=9,flags='MF')/UDP(sport=4000,dport=80,len=24,chksum=0)/bytes(8)",
+    );
+    await world.send(0, "IP(src='10.0.0.10',dst='10.96.0.1',id=9,frag=2,proto=17)/bytes(8)");
+    expect((await world.read(3)).map(({ dst }) => dst)).toEqual(['10.0.1.13', '10.0.1.13']);
   });
 
   it('says what is no service’s that it cannot be reached', async () => {

@@ -18,6 +18,8 @@ export const NODE = 5;
 export const TUNNEL = 9;
 /** The node's address on its LAN. */
 export const LAN = '192.0.2.7';
+/** Another node. */
+export const OTHER = '192.0.2.8';
 /** What the kernel turns the node's addresses into. */
 export const NODE_FRONTENDS = '10.96.255.254';
 
@@ -49,7 +51,12 @@ export const WORLD: Snapshot = {
     },
     ...TUNNEL_SNAPSHOT.ports
       .filter(({ id }) => id === TUNNEL)
-      .map((port) => ({ ...port, attachment: { kind: 'tunnel' as const, domain: 2 }, routeTable: 3 })),
+      .map((port) => ({
+        ...port,
+        attachment: { kind: 'tunnel' as const, domain: 2 },
+        routeTable: 3,
+        returnTable: 0,
+      })),
   ],
   domains: base.domains.map((domain) =>
     domain.id === 2 ? { ...domain, gateways: base.domains[0].gateways, vni: 1 } : domain,
@@ -64,6 +71,7 @@ export const WORLD: Snapshot = {
     { table: 2, prefix: '0.0.0.0/0', kind: 'port', port: NODE },
     { table: 2, prefix: '::/0', kind: 'port', port: NODE },
     ...base.routes.map((route) => ({ ...route, table: 3 })),
+    { table: 3, prefix: `${LAN}/32`, kind: 'port', port: NODE, services: 'own' },
   ],
   neighbours: [
     ...base.neighbours,
@@ -73,7 +81,7 @@ export const WORLD: Snapshot = {
   tunnel: { port: TUNNEL, domain: 2 },
   peers: TUNNEL_SNAPSHOT.peers
     ?.filter(({ id }) => id === 3)
-    .map((peer) => ({ ...peer, routedIn: [0, 1, 2] })),
+    .map((peer) => ({ ...peer, routedIn: [0, 1, 2], hosts: [`${OTHER}/32`], hostsRoutedIn: [0] })),
   translation: {
     nodePort: NODE,
     nodeAddresses: [LAN, '10.0.0.15', 'fd00:0:0:0::15'],
