@@ -14,6 +14,7 @@ import { makeNode, measurePipeline } from '../../../bench/engine/pipeline.js';
 import { addressesWithin, mixedPrefixes } from '../../../bench/engine/prefixes.js';
 import { ENGINE_SCENARIOS } from '../../../bench/engine/scenarios.js';
 import { measureJoin, measureSegment } from '../../../bench/engine/segments.js';
+import { measureService } from '../../../bench/engine/service.js';
 import type { Case } from '../../../bench/engine/timing.js';
 import { measureDecapsulate, measureEncapsulate } from '../../../bench/engine/tunnel.js';
 import type { Scale } from '../../../bench/engine/workloads.js';
@@ -39,6 +40,7 @@ const SMALL = {
   'engine.checksum': () => measureChecksum(BUDGET, silent, SCALE),
   'engine.fib': () => measureFib(BUDGET, silent, SIZES),
   'engine.fdb': () => measureFdb(BUDGET, silent, SIZES),
+  'engine.service': () => measureService(BUDGET, silent, { '100 flows': 100 }, 500),
 } as const;
 
 describe('a scenario of engine.*', () => {
