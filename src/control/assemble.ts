@@ -168,7 +168,12 @@ export function assemble(
     },
     log,
   });
-  const healthChecks = new HealthChecks({ node: self.name, services, log });
+  const healthChecks: HealthChecks = new HealthChecks({
+    services,
+    here: { node: self.name },
+    isWayOpen: () => hostWay.rules.problem === undefined,
+    log,
+  });
   const records = new DnsRecords(options.clusterDomain);
   const dnsFeed: DnsFeed = new DnsFeed({
     records,

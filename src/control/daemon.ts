@@ -79,9 +79,9 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   await bringUp(parts, dataplane, log);
   undo.add(() => parts.reconciler.stop());
   undo.add(() => parts.services.stop());
+  undo.add(() => parts.healthChecks.stop());
   undo.add(() => parts.dns?.stop());
   undo.add(() => parts.dnsFeed.stop());
-  undo.add(() => parts.healthChecks.stop());
   await cluster.start(tunnel, {
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),

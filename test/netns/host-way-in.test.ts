@@ -44,6 +44,7 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
     wire('outside', '192.0.2.9/24', '2001:db8:1::9/64');
     await bench.start();
     await bench.pod('web', {
+      labels: { app: 'web' },
       publish: [
         { hostPort: 8080, containerPort: 80 },
         { hostIP: '192.0.2.1', hostPort: 9090, containerPort: 80 },
@@ -79,6 +80,24 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
     expect(await ask('host', '[::1]:8080')).toBe('curl 7');
   });
 
+  it('does not take the port away where load balancers ask for endpoints of this node', async () => {
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 30_999 };
+    const web = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { ...spec, selector: { app: 'web' }, ports: [{ port: 80 }] },
+    };
+    await bench.call('PUT', '/v1/services/default/web', web);
+    for (const to of ['192.0.2.1:30999', '[2001:db8:1::1]:30999']) {
+      expect(JSON.parse(await ask('outside', to))).toEqual({
+        service: { namespace: 'default', name: 'web' },
+        localEndpoints: 1,
+        serviceProxyHealthy: true,
+      });
+    }
+  });
+
   it('leads nowhere any more when the pod has gone', async () => {
     await bench.detach('web');
     const rules = () =>
@@ -86,6 +105,7 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
         encoding: 'utf8',
       });
     expect(await until(() => !/8080|9090/.test(rules()))).toBe(true);
+    expect(await ask('outside', '192.0.2.1:30999')).toContain('"localEndpoints":0');
     expect(await ask('outside', '192.0.2.1:8080')).toBe('curl 7');
   });
 });

@@ -1,135 +1,130 @@
 /**
- * What a load balancer asks a node before it sends it clients: whether it has endpoints of a service that keeps to its node
- * (externalTrafficPolicy Local), at the service's `healthCheckNodePort`, by HTTP at any path. The answers are kube-proxy's:
- * 200 and how many, or 503 where there is none.
+ * The answer to a load balancer that asks whether this node has endpoints: HTTP at the `healthCheckNodePort` of each service of
+ * type LoadBalancer with externalTrafficPolicy Local, at every address of the node, in kube-proxy's words
+ * (pkg/proxy/healthcheck/service_health.go). 200 where packets that come in here are answered here, 503 otherwise.
  *
- * It is served at every address of the node, in the daemon itself: a node whose daemon does not run sends a load balancer
- * elsewhere. Where a port cannot be had, the log says so, and it is tried again until the service goes.
+ * Ready endpoints count, one for each address; terminating ones do not, though they may still be given connections, since the
+ * load balancer is to look elsewhere. Counted when somebody asks: nothing is kept, and an answer is as new as the plan.
+ *
+ * The port is no frontend of the switch: the host's kernel has it, like any program's. One that cannot be had is one warning, and
+ * tried again until the service goes.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Backoff } from '../backoff.js';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../clock.js';
-import { type Logger, RepeatedLog } from '../logger.js';
+import type { Logger } from '../logger.js';
+import { endpointsOf, familiesOf, type Here } from './endpoints.js';
 import type { LiveServices } from './live-services.js';
-import type { EndpointSlice, Service } from './types.js';
+import { isPlanned } from './planned.js';
+import type { IpFamily, Service } from './types.js';
 
 export interface HealthChecksParts {
-  /** Name of this node. */
-  readonly node: string;
   readonly services: Pick<LiveServices, 'service' | 'endpointSlices'>;
+  readonly here: Pick<Here, 'node'>;
+  /** Whether what comes in from outside finds its way to the switch. */
+  readonly isWayOpen: () => boolean;
   readonly log: Logger;
   readonly clock?: Clock;
 }
 
-interface Check {
-  readonly key: string;
-  readonly port: number;
-  count: number;
-  server: Server | undefined;
-  retry: Timer | undefined;
-  readonly backoff: Backoff;
-}
-
-/** IPv4 as well, unless the host has no IPv6. */
-const EVERYWHERE = ['::', '0.0.0.0'] as const;
-const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
-/** Whoever asks sends a line or two. */
-const PATIENCE_MS = 10_000;
+/** Load balancers ask in a moment and go; who does not is no load balancer. */
+const REQUEST_WITHIN_MS = 10_000;
 const MOST_CONNECTIONS = 64;
 
 export class HealthChecks {
-  private readonly checks = new Map<string, Check>();
-  private readonly repeated: RepeatedLog;
-  private readonly clock: Clock;
+  /** By service. */
+  private readonly checks = new Map<string, HealthCheck>();
+  private stopped = false;
 
-  constructor(private readonly parts: HealthChecksParts) {
-    this.repeated = new RepeatedLog(parts.log);
-    this.clock = parts.clock ?? SYSTEM_CLOCK;
-  }
+  constructor(private readonly parts: HealthChecksParts) {}
 
-  /** A service or its endpoints may be others. @param key NAMESPACE/NAME; another is none of a service */
+  /** A service may be other than before. @param key NAMESPACE/NAME; another is none of a service. */
   serviceChanged(key: string): void {
-    const { services, node } = this.parts;
-    const port = portOf(services.service(key));
+    const port = this.stopped ? undefined : portOf(this.parts.services.service(key));
     const known = this.checks.get(key);
-    if (known && known.port !== port) this.end(known);
-    if (port === undefined) return;
-    const check = this.checks.get(key) ?? this.begin(key, port);
-    check.count = countHere(services.endpointSlices(key), node);
+    if (known?.port === port) return;
+    known?.close();
+    if (port === undefined) this.checks.delete(key);
+    else this.checks.set(key, new HealthCheck(this.parts, key, port));
   }
 
   stop(): void {
-    for (const check of [...this.checks.values()]) this.end(check);
+    this.stopped = true;
+    for (const key of [...this.checks.keys()]) this.serviceChanged(key);
+  }
+}
+
+class HealthCheck {
+  private server: Server | undefined;
+  private timer: Timer | undefined;
+  private readonly backoff = new Backoff();
+  private hasWarned = false;
+
+  constructor(
+    private readonly parts: HealthChecksParts,
+    private readonly key: string,
+    readonly port: number,
+  ) {
+    this.listen();
   }
 
-  private begin(key: string, port: number): Check {
-    const check = { key, port, count: 0, server: undefined, retry: undefined, backoff: new Backoff() };
-    this.checks.set(key, check);
-    this.listen(check, 0);
-    return check;
+  close(): void {
+    this.timer?.cancel();
+    this.server?.removeAllListeners('error').on('error', () => {});
+    this.server?.close();
+    this.server?.closeAllConnections();
   }
 
-  private end(check: Check): void {
-    this.checks.delete(check.key);
-    check.retry?.cancel();
-    check.server?.close();
-    check.server?.closeAllConnections();
-    check.server = undefined;
+  private listen(): void {
+    const limits = { requestTimeout: REQUEST_WITHIN_MS, headersTimeout: REQUEST_WITHIN_MS };
+    this.server = createServer(limits, (request, response) => this.answer(request, response));
+    this.server.maxConnections = MOST_CONNECTIONS;
+    this.server.on('error', (error) => this.failed(error));
+    // Without an address: all of IPv6 and IPv4, or of IPv4 where the host has no other.
+    this.server.listen(this.port);
   }
 
-  private listen(check: Check, attempt: number): void {
-    const server = createServer((_request, response) => {
-      const { status, headers, body } = answer(check);
-      response.writeHead(status, headers).end(body);
+  private failed({ message }: Error): void {
+    const { log, clock = SYSTEM_CLOCK } = this.parts;
+    const fields = { service: this.key, port: this.port, error: message };
+    if (!this.hasWarned) log.warn(fields, 'load balancers are not answered at the health check port');
+    this.hasWarned = true;
+    this.timer = clock.after(this.backoff.next(), () => this.listen());
+  }
+
+  private answer({ socket }: IncomingMessage, response: ServerResponse): void {
+    const [namespace, name] = this.key.split('/');
+    const localEndpoints = this.count(familyAsked(socket.localAddress));
+    const serviceProxyHealthy = this.parts.isWayOpen();
+    response.writeHead(localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, {
+      'Content-Type': 'application/json',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Load-Balancing-Endpoint-Weight': localEndpoints,
+      Connection: 'close',
     });
-    server.requestTimeout = PATIENCE_MS;
-    server.maxConnections = MOST_CONNECTIONS;
-    server.on('error', (error: NodeJS.ErrnoException) => this.failed(check, server, error, attempt));
-    check.server = server;
-    server.listen(check.port, EVERYWHERE[attempt], () => this.repeated.clear(check.key));
+    response.end(
+      `${JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy })}\n`,
+    );
   }
 
-  private failed(check: Check, server: Server, error: NodeJS.ErrnoException, attempt: number): void {
-    if (check.server !== server) return;
-    check.server = undefined;
-    if (attempt === 0 && NO_IPV6.has(error.code ?? '')) {
-      this.listen(check, 1);
-      return;
-    }
-    const { key, port } = check;
-    const fields = { service: key, port, error: error.message };
-    this.repeated.warn(key, fields, 'load balancers cannot ask for the endpoints of a service');
-    check.retry = this.clock.after(check.backoff.next(), () => this.listen(check, 0));
+  /** Of the family that is asked about where the service has it, for a load balancer sends what it asks with. */
+  private count(asked: IpFamily): number {
+    const { services, here } = this.parts;
+    const service = services.service(this.key);
+    if (!service) return 0;
+    const families = familiesOf(service);
+    const family = families.includes(asked) ? asked : families[0];
+    const slices = services.endpointSlices(this.key);
+    const endpoints = (service.spec.ports ?? []).flatMap((port) => endpointsOf(port, family, slices, here));
+    return new Set(endpoints.flatMap(({ ready, local, address }) => (ready && local ? [address] : []))).size;
   }
 }
 
 function portOf(service: Service | undefined): number | undefined {
-  if (service?.spec.externalTrafficPolicy !== 'Local') return undefined;
-  return service.spec.healthCheckNodePort;
+  return service && isPlanned(service) ? service.spec.healthCheckNodePort : undefined;
 }
 
-/** Addresses, whatever their ports and families are: a pod with two is one. */
-function countHere(slices: readonly EndpointSlice[], node: string): number {
-  const byFamily = new Map<string, Set<string>>();
-  for (const { addressType, endpoints } of slices) {
-    const found = byFamily.get(addressType) ?? new Set<string>();
-    byFamily.set(addressType, found);
-    for (const { nodeName, conditions, addresses } of endpoints) {
-      if (nodeName === node && conditions.ready) found.add(addresses[0]);
-    }
-  }
-  return Math.max(0, ...[...byFamily.values()].map(({ size }) => size));
-}
-
-/** In the words of pkg/proxy/healthcheck/service_health.go. */
-function answer({ key, count }: Check) {
-  const [namespace, name] = key.split('/');
-  const headers = {
-    'content-type': 'application/json',
-    'x-content-type-options': 'nosniff',
-    'x-load-balancing-endpoint-weight': `${count}`,
-    connection: 'close',
-  };
-  const said = { service: { namespace, name }, localEndpoints: count, serviceProxyHealthy: true };
-  return { status: count > 0 ? 200 : 503, headers, body: `${JSON.stringify(said)}\n` };
+/** A socket for both families has IPv4 addresses in IPv6 (RFC 4291 section 2.5.5.2). */
+function familyAsked(address = ''): IpFamily {
+  return address.includes(':') && !address.startsWith('::ffff:') ? 'IPv6' : 'IPv4';
 }
