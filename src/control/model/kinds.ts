@@ -5,7 +5,7 @@
 import type { Resource } from '../api/types.js';
 import { invalid, PodwireError, unsupported } from '../errors.js';
 import { NAME, NAMESPACE } from './meta.js';
-import { checker } from './schema.js';
+import { textChecker } from './schema.js';
 
 export interface KindInfo {
   readonly kind: Resource['kind'];
@@ -69,14 +69,16 @@ export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([['networkpolic
 export const DEFAULT_NAMESPACE = 'default';
 
 /** Checks a name given in a path or on the command line. @throws PodwireError INVALID */
-export const resourceName = checker<string>(NAME, 'metadata.name');
+export const resourceName = textChecker(NAME, 'metadata.name');
+
+const RESOURCE_NAME = new RegExp(NAME.pattern);
 
 export function isResourceName(text: string): boolean {
-  return new RegExp(String(NAME.pattern)).test(text);
+  return RESOURCE_NAME.test(text);
 }
 
 /** @throws PodwireError INVALID */
-export const namespaceName = checker<string>(NAMESPACE, 'metadata.namespace');
+export const namespaceName = textChecker(NAMESPACE, 'metadata.namespace');
 
 /** The path for `get KIND`: '/v1/pods'. @throws PodwireError UNSUPPORTED or INVALID */
 export function kindPath(word: string): string {

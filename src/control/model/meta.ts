@@ -8,17 +8,17 @@ const LABEL_NAME = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
 const LABEL_VALUE = `^(${LABEL_NAME})?$`;
 const DNS_LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 
-export const NAME: Schema = {
+export const NAME = {
   type: 'string',
   pattern: `^(?=.{1,253}$)${DNS_LABEL}(\\.${DNS_LABEL})*$`,
   description: 'a name (RFC 1123 subdomain: lower case letters, digits, - and .)',
-};
+} as const satisfies Schema;
 
-export const NAMESPACE: Schema = {
+export const NAMESPACE = {
   type: 'string',
   pattern: `^${DNS_LABEL}$`,
   description: 'a namespace (RFC 1123 label: at most 63 lower case letters, digits and -)',
-};
+} as const satisfies Schema;
 
 export const LABELS: Schema = {
   type: 'object',
