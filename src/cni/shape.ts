@@ -41,6 +41,16 @@ export function readObjects(value: unknown, key: string): Json[] {
   });
 }
 
+/**
+ * These keys of an object, however their capitals are: as Go reads JSON, which plugins are written in, so that nobody else notices that
+ * containerd says `HostPort`. Of two that differ in nothing else the exact one counts.
+ */
+export function ofAnyCase<K extends string>(given: Json, keys: readonly K[]): Partial<Record<K, unknown>> {
+  const entries = Object.entries(given);
+  const find = (key: K) => entries.find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+  return Object.fromEntries(keys.map((key) => [key, given[key] ?? find(key)])) as Partial<Record<K, unknown>>;
+}
+
 /** Strings that are not empty. */
 export function readStrings(value: unknown, key: string): string[] {
   return readList(value, key).map((item, index) => {

@@ -10,6 +10,8 @@
  *   dns           servers, searches and options for the result
  *   portMappings  ports of the host that lead to the container; without a host port an entry is passed over, as by portmap
  *
+ * Within bandwidth, dns and portMappings keys are read as Go reads them: containerd begins them with capitals.
+ *
  * What the runtime says to every plugin and changes no packet is passed over: cgroupPath, and keys with a dot or slash, which are
  * a vendor's own. Another capability is refused: the operator has declared it, and podwire would not do it.
  */
@@ -20,6 +22,7 @@ import { type CniError, invalidConfig, invalidEnvironment, unsupportedField } fr
 import {
   isObject,
   type Json,
+  ofAnyCase,
   readAddress,
   readCount,
   readMac,
@@ -42,6 +45,9 @@ export interface Wishes {
 
 const RUNTIME = 'runtimeConfig';
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
+const BANDWIDTH = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
+const MAPPING = ['hostPort', 'containerPort', 'protocol', 'hostIP'] as const;
+const SERVERS = ['servers', 'searches', 'options'] as const;
 const KNOWN = ['ips', 'mac', 'bandwidth', 'aliases', 'dns', 'portMappings', 'cgroupPath'];
 
 /** @param config the whole configuration; its `name` is the network in podman's form of aliases. @throws CniError 2, 4, 7 */
@@ -117,7 +123,7 @@ function readLabels(value: unknown): Record<string, string> | undefined {
 /** Undefined where nothing is limited. A burst without a rate limits nothing, so somebody has forgotten one. */
 function readBandwidth(value: unknown): CniBandwidth | undefined {
   const key = `${RUNTIME}.bandwidth`;
-  const given = readObject(value, key);
+  const given = ofAnyCase(readObject(value, key), BANDWIDTH);
   const limits: CniBandwidth = {};
   for (const direction of ['ingress', 'egress'] as const) {
     const rate = readCount(given[`${direction}Rate`], `${key}.${direction}Rate`);
@@ -138,7 +144,8 @@ function readPortMappings(value: unknown): PublishWish[] | undefined {
   return wishes.length === 0 ? undefined : wishes;
 }
 
-function readMapping(key: string, mapping: Json): PublishWish[] {
+function readMapping(key: string, given: Json): PublishWish[] {
+  const mapping = ofAnyCase(given, MAPPING);
   const hostPort = readPort(mapping.hostPort, `${key}.hostPort`);
   if (hostPort === 0) return [];
   const containerPort = readPort(mapping.containerPort, `${key}.containerPort`);
@@ -161,7 +168,8 @@ function readProtocol(value: unknown, key: string): (typeof PROTOCOLS)[number] {
   throw invalidConfig(key, `'${text}' is not tcp, udp or sctp`);
 }
 
-function readServers({ servers, searches, options }: Json): Wishes['dns'] {
+function readServers(given: Json): Wishes['dns'] {
+  const { servers, searches, options } = ofAnyCase(given, SERVERS);
   return {
     nameservers: readStrings(servers, `${RUNTIME}.dns.servers`),
     search: readStrings(searches, `${RUNTIME}.dns.searches`),

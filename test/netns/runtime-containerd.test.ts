@@ -3,7 +3,7 @@
  *
  *     sandbox web: eth0 ─┐   two containers, one network namespace
  *     sandbox box: eth0 ─┼─ podwire daemon ─── podwire0 in `host`, where containerd runs too
- *                        ┘
+ *                        ┘                          └ wan0 ─── wan0 in `outside`
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -12,7 +12,8 @@ import type { Pod } from '../../src/control/api/types.js';
 import { DaemonBench, outcome } from './daemon-support.js';
 import { ContainerdHost } from './runtimes/containerd.js';
 import { missingForRuntimes } from './runtimes/missing.js';
-import { all, httpGet, httpServer, ping, reached } from './runtimes/servers.js';
+import { addOutside, HOST, OUTSIDE } from './runtimes/outside.js';
+import { all, clientSeen, curl, httpGet, httpServer, ping, reached } from './runtimes/servers.js';
 
 const run = promisify(execFile);
 const missing = missingForRuntimes('containerd');
@@ -25,6 +26,7 @@ describe.skipIf(missing)(`containerd${missing ? ` [${missing}]` : ''}`, { timeou
   let containerd: ContainerdHost;
   beforeAll(async () => {
     bench.namespace('host');
+    addOutside(bench);
     await bench.start();
     const host = { netns: bench.path('host'), socket: bench.socket };
     containerd = await ContainerdHost.start({ ...host, network: { name: 'pods' } });
@@ -55,16 +57,24 @@ describe.skipIf(missing)(`containerd${missing ? ` [${missing}]` : ''}`, { timeou
     expect(body.status).toMatchObject({ phase: 'Running', podIPs: web.ips.map((ip) => ({ ip })) });
   });
 
-  it('publishes a host port through the portmap plugin', async () => {
-    const web = await containerd.runSandbox('web', { 18081: 80 });
+  it('publishes a host port and sets limits: the pod sees who asks, from the host and from outside', async () => {
+    const limits = { 'kubernetes.io/ingress-bandwidth': '100M' };
+    const web = await containerd.runSandbox('web', { 18081: 80 }, limits);
+    const { body } = await bench.call<Pod>('GET', '/v1/pods/default/web');
+    expect(body.status?.interfaces?.[0]).toMatchObject({
+      ports: [{ hostPort: 18_081, containerPort: 80, protocol: 'TCP' }],
+      limits: { ingress: { rate: 100_000_000 } },
+    });
     const server = await containerd.runContainer(web, 'server', ...httpServer('published'));
     expect(await containerd.exec(server, ...httpGet('127.0.0.1'))).toBe('published');
-    const get = (url: string) =>
-      run('nsenter', [`--net=${bench.path('host')}`, 'curl', '--silent', '--max-time', '20', url]);
-    expect((await get('http://127.0.0.1:18081/')).stdout).toBe('published\n');
-    expect((await get('http://10.244.0.2:18081/')).stdout).toBe('published\n');
+    const [host, outside] = [bench.path('host'), bench.path('outside')];
+    expect(await clientSeen(outside, `${HOST.ipv4}:18081`)).toBe(OUTSIDE.ipv4);
+    expect(await clientSeen(outside, `[${HOST.ipv6}]:18081`)).toBe(OUTSIDE.ipv6);
+    expect(await clientSeen(host, `${HOST.ipv4}:18081`)).toBe(HOST.ipv4);
+    expect(await curl(host, 'http://127.0.0.1:18081/')).toBe('published');
     await containerd.stop(web);
-    await expect(get('http://127.0.0.1:18081/')).rejects.toThrow();
+    const get = ['curl', '--silent', '--max-time', '20', 'http://127.0.0.1:18081/'];
+    await expect(run('nsenter', [`--net=${host}`, ...get])).rejects.toThrow();
   });
 
   it('stops and removes a pod twice, as a kubelet may, and leaves another alone', async () => {

@@ -3,15 +3,26 @@
  *
  *     container web: eth0 ─┐
  *     container box: eth0 ─┼─ podwire daemon ─── podwire0 in `host`, where podman runs too
- *     …              eth1 ─┘                     published ports: portmap's rules in `host`
+ *     …              eth1 ─┘                          └ wan0 ─── wan0 in `outside`
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Pod } from '../../src/control/api/types.js';
 import { DaemonBench } from './daemon-support.js';
 import { missingForRuntimes } from './runtimes/missing.js';
+import { addOutside, HOST, OUTSIDE } from './runtimes/outside.js';
 import { PodmanHost } from './runtimes/podman.js';
-import { all, httpGet, httpServer, ping, reached } from './runtimes/servers.js';
+import {
+  all,
+  CLIENT_PAGE,
+  clientSeen,
+  curl,
+  httpGet,
+  httpServer,
+  ping,
+  reached,
+} from './runtimes/servers.js';
 
 const run = promisify(execFile);
 const missing = missingForRuntimes('podman');
@@ -31,12 +42,13 @@ describe.skipIf(missing)(`podman${missing ? ` [${missing}]` : ''}`, { timeout: T
   let podman: PodmanHost;
   beforeAll(async () => {
     bench.namespace('host');
+    addOutside(bench);
     await bench.start();
     await bench.call('PUT', '/v1/networks/backend', BACKEND);
     podman = await PodmanHost.start({
       netns: bench.path('host'),
       socket: bench.socket,
-      networks: [{ name: 'pods' }, { name: 'back', network: 'backend' }],
+      networks: [{ name: 'pods' }, { name: 'back', network: 'backend' }, { name: 'mapped', portmap: true }],
     });
   }, 120_000);
   afterEach(async ({ task }) => {
@@ -66,16 +78,38 @@ describe.skipIf(missing)(`podman${missing ? ` [${missing}]` : ''}`, { timeout: T
     expect(await podman.exec('box', ...httpGet(again))).toBe('page of web');
   });
 
-  it('publishes a port through the portmap plugin', async () => {
+  it('publishes a port: the container sees who asks, over IPv4 and IPv6, from the host and from outside', async () => {
     await podman.run('web', ['--publish', '18080:80'], ...httpServer('published'));
-    const [address] = await podman.addresses('web');
-    const get = (url: string) =>
-      curl(bench, ['--retry', '20', '--retry-connrefused', '--retry-delay', '1', url]);
-    expect(await get(`http://${address}/`)).toBe('published');
-    expect(await get('http://127.0.0.1:18080/')).toBe('published');
-    expect(await get('http://10.244.0.2:18080/')).toBe('published');
+    const own = await podman.addresses('web');
+    const { body } = await bench.call<Pod>('GET', '/v1/pods/default/web');
+    expect(body.status?.interfaces?.[0].ports).toEqual([
+      { hostPort: 18_080, containerPort: 80, protocol: 'TCP' },
+    ]);
+    const [host, outside] = [bench.path('host'), bench.path('outside')];
+    expect(await clientSeen(outside, `${HOST.ipv4}:18080`)).toBe(OUTSIDE.ipv4);
+    expect(await clientSeen(outside, `[${HOST.ipv6}]:18080`)).toBe(OUTSIDE.ipv6);
+    expect(await clientSeen(host, `${HOST.ipv4}:18080`)).toBe(HOST.ipv4);
+    expect(await curl(host, 'http://127.0.0.1:18080/')).toBe('published');
+    // Another container, by an address of the node.
+    await podman.run('box');
+    const [[box]] = await podman.addressesOf('box');
+    const words = ['sh', '-c', `wget -qO- http://${HOST.ipv4}:18080/${CLIENT_PAGE}`];
+    expect(await podman.exec('box', ...words)).toMatch(new RegExp(`${box.replaceAll('.', '\\.')}\\]?$`));
+    await expect(podman.run('same', ['--publish', '18080:80'])).rejects.toThrow(/PORT_IN_USE/);
+    await podman.remove('web', 'same');
+    await expect(once(host, 'http://127.0.0.1:18080/')).rejects.toThrow();
+    expect(own).toHaveLength(2);
+  });
+
+  it('leaves published ports to the portmap plugin where that has the capability', async () => {
+    await podman.run('web', ['--network', 'mapped', '--publish', '18080:80'], ...httpServer('published'));
+    const host = bench.path('host');
+    expect(await curl(host, 'http://127.0.0.1:18080/')).toBe('published');
+    expect(await curl(host, 'http://10.244.0.2:18080/')).toBe('published');
+    const { body } = await bench.call<Pod>('GET', '/v1/pods/default/web');
+    expect(body.status?.interfaces?.[0].ports).toBeUndefined();
     await podman.remove('web');
-    await expect(curl(bench, ['http://127.0.0.1:18080/'])).rejects.toThrow();
+    await expect(once(host, 'http://127.0.0.1:18080/')).rejects.toThrow();
   });
 
   it('gives a pod of two containers one network: they talk over localhost', async () => {
@@ -90,7 +124,7 @@ describe.skipIf(missing)(`podman${missing ? ` [${missing}]` : ''}`, { timeout: T
     const addresses = await podman.addresses(infra);
     expect(addresses.length).toBe(2);
     expect(await podman.exec('other', ...all(addresses.map(httpGet)))).toBe('in the pod\nin the pod');
-    expect(await curl(bench, ['http://127.0.0.1:18090/'])).toBe('in the pod');
+    expect(await curl(bench.path('host'), 'http://127.0.0.1:18090/')).toBe('in the pod');
   });
 
   it('puts a container into two networks, and takes it out of one while it runs', async () => {
@@ -128,7 +162,7 @@ describe.skipIf(missing)(`podman${missing ? ` [${missing}]` : ''}`, { timeout: T
   });
 });
 
-async function curl(bench: DaemonBench, words: string[]): Promise<string> {
-  const enter = [`--net=${bench.path('host')}`, 'curl', '--silent', '--show-error', '--max-time', '20'];
-  return (await run('nsenter', [...enter, ...words])).stdout.trim();
+/** Asks once, where nobody is to answer. */
+async function once(netns: string, url: string): Promise<void> {
+  await run('nsenter', [`--net=${netns}`, 'curl', '--silent', '--max-time', '20', url]);
 }

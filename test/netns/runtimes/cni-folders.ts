@@ -19,10 +19,12 @@ export function cniMissing(): string | undefined {
 export interface CniNetwork {
   readonly name: string;
   readonly network?: string;
+  /** Ports are published by the portmap plugin, not by podwire. */
+  readonly portmap?: boolean;
 }
 
 /** @param socket the daemon's */
-export function conflist({ name, network = 'default' }: CniNetwork, socket: string) {
+export function conflist({ name, network = 'default', portmap = false }: CniNetwork, socket: string) {
   return {
     // The newest version that podman 4.3 and containerd 1.6 speak.
     cniVersion: '1.0.0',
@@ -32,9 +34,9 @@ export function conflist({ name, network = 'default' }: CniNetwork, socket: stri
         type: 'podwire-cni',
         socket,
         network,
-        capabilities: { ips: true, mac: true, bandwidth: true, aliases: true },
+        capabilities: { ips: true, mac: true, bandwidth: true, aliases: true, portMappings: !portmap },
       },
-      { type: 'portmap', capabilities: { portMappings: true } },
+      ...(portmap ? [{ type: 'portmap', capabilities: { portMappings: true } }] : []),
     ],
   };
 }

@@ -74,7 +74,11 @@ export class ContainerdHost {
   }
 
   /** @param ports published TCP ports: the host's, then the pod's */
-  async runSandbox(name: string, ports: Readonly<Record<number, number>> = {}): Promise<Sandbox> {
+  async runSandbox(
+    name: string,
+    ports: Readonly<Record<number, number>> = {},
+    annotations: Readonly<Record<string, string>> = {},
+  ): Promise<Sandbox> {
     const config: SandboxConfig = {
       metadata: { name, uid: `uid-of-${name}`, namespace: 'default' },
       hostname: name,
@@ -84,6 +88,7 @@ export class ContainerdHost {
         host_port: Number(host),
         container_port: container,
       })),
+      annotations,
       linux: { cgroup_parent: `/${this.cgroup}` },
     };
     const { pod_sandbox_id: id } = await this.client.call('RunPodSandbox', { config });

@@ -15,6 +15,7 @@ export interface SandboxConfig {
   hostname: string;
   log_directory: string;
   port_mappings: { protocol: 'TCP' | 'UDP'; container_port: number; host_port: number }[];
+  annotations: Readonly<Record<string, string>>;
   linux: { cgroup_parent: string };
 }
 

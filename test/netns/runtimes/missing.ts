@@ -6,7 +6,7 @@ import { imageMissing } from './image.js';
 
 type Runtime = 'podman' | 'containerd';
 
-/** What each one calls by itself; iptables is what the portmap plugin asks. */
+/** What each one calls by itself; iptables is what the portmap plugin asks, nft what podwire does. */
 const PROGRAMS: Record<Runtime, readonly string[]> = {
   podman: ['podman', 'conmon', 'runc', 'iptables'],
   containerd: ['containerd', 'containerd-shim-runc-v2', 'ctr', 'runc', 'iptables'],
@@ -14,6 +14,6 @@ const PROGRAMS: Record<Runtime, readonly string[]> = {
 
 /** The first thing that is missing, or undefined. */
 export function missingForRuntimes(...runtimes: Runtime[]): string | undefined {
-  const program = missingPrograms('tar', 'curl', ...runtimes.flatMap((runtime) => PROGRAMS[runtime]));
+  const program = missingPrograms('tar', 'curl', 'nft', ...runtimes.flatMap((runtime) => PROGRAMS[runtime]));
   return missingForDaemon() ?? program ?? cniMissing() ?? imageMissing();
 }

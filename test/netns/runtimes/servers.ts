@@ -1,14 +1,22 @@
 /** What containers of these tests run: busybox's HTTP server, and its clients. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const FOLDER = '/www';
+/** A page of every server: the client's address, as the server sees it. */
+export const CLIENT_PAGE = 'cgi-bin/client';
+const run = promisify(execFile);
 const MEBIBYTE = 1024 * 1024;
 
-/** Serves its page, which says `text`, and a file `big` of so many MiB of noise. */
+/** Serves its page, which says `text`, CLIENT_PAGE, and a file `big` of so many MiB of noise. */
 export function httpServer(text: string, mebibytes = 0): string[] {
   const big = join(FOLDER, 'big');
   const steps = [
     `echo '${text}' > ${FOLDER}/index.html`,
+    `mkdir -p ${FOLDER}/cgi-bin`,
+    `printf '#!/bin/sh\\necho\\necho $REMOTE_ADDR\\n' > ${FOLDER}/${CLIENT_PAGE}`,
+    `chmod +x ${FOLDER}/${CLIENT_PAGE}`,
     ...(mebibytes > 0 ? [`dd if=/dev/urandom of=${big} bs=${MEBIBYTE} count=${mebibytes}`] : []),
     `exec httpd -f -p 80 -h ${FOLDER}`,
   ];
@@ -20,6 +28,21 @@ export function httpServer(text: string, mebibytes = 0): string[] {
  */
 export function httpGet(address: string): string[] {
   return ['sh', '-c', `${waitFor(address)}; timeout 20 wget -qO- http://${host(address)}/`];
+}
+
+/**
+ * Gets a page of a server behind a published port, from a namespace of the host's kind, where there is curl. Waits for the server to
+ * begin: until then connections are refused.
+ */
+export async function curl(netns: string, url: string): Promise<string> {
+  const wait = ['--retry', '20', '--retry-connrefused', '--retry-delay', '1'];
+  const words = ['curl', '--silent', '--show-error', '--globoff', '--max-time', '20', ...wait, url];
+  return (await run('nsenter', [`--net=${netns}`, ...words])).stdout.trim();
+}
+
+/** The client's address, as the server sees it; without what a socket of both families puts before IPv4. */
+export async function clientSeen(netns: string, server: string): Promise<string> {
+  return (await curl(netns, `http://${server}/${CLIENT_PAGE}`)).replace(/^\[?(::ffff:)?([^\]]*)\]?$/, '$2');
 }
 
 /** Prints the SHA-256 of the file `big` that a server has. */

@@ -57,6 +57,19 @@ describe('ADD', () => {
     });
   });
 
+  it('reads keys as Go does: containerd begins them with capitals', async () => {
+    const portMappings = [{ HostPort: 8080, ContainerPort: 80, Protocol: 'tcp', HostIP: '192.0.2.1' }];
+    const bandwidth = { IngressRate: 8_000_000, IngressBurst: 4_000_000, EgressRate: 0, EgressBurst: 0 };
+    expect(await asked({ runtimeConfig: { portMappings, bandwidth } })).toMatchObject({
+      portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'TCP', hostIP: '192.0.2.1' }],
+      bandwidth: { ingressRate: 8_000_000, ingressBurst: 4_000_000 },
+    });
+    const both = [{ HostPort: 1, hostPort: 8080, containerPort: 80 }];
+    expect(await asked({ runtimeConfig: { portMappings: both } })).toMatchObject({
+      portMappings: [{ hostPort: 8080 }],
+    });
+  });
+
   it('makes two pods of two names that differ only in what a name may not have', async () => {
     const names = await Promise.all(
       ['a_b', 'a-b', 'A-b', '___'].map((name) => asked({}, `K8S_POD_NAME=${name}`)),
