@@ -105,14 +105,15 @@ async function byName({ stage }: CheckContext): Promise<string> {
   return `${SERVICE_NAME}: ${clusterIPs.join(', ')}, says ${texts.join(' and ')}`;
 }
 
-/** Programs of the nodes ask at addresses of their own. */
+/** At the first node: by itself, by another host, and by a pod that is another node's. */
 async function byNodePort({ stage }: CheckContext): Promise<string> {
   const port = (await serviceOf(stage)).spec.ports?.[0]?.nodePort ?? 0;
   const [first, last] = [stage.first, stage.nodes.at(-1)!];
   const texts: string[] = [];
   const ways: [ProbeProcess, string][] = [
     [first.probe, '127.0.0.1'],
-    [last.probe, last.underlay!],
+    [last.probe, first.underlay!],
+    [stage.pods.at(-1)!.probe, first.underlay!],
   ];
   for (const [from, host] of ways) {
     const made = await calls(from, stage, host, port);
