@@ -6,7 +6,7 @@ import type { PortChoice, PortsAnswer, PublishedPort } from './api/publish-types
 import { PodwireError } from './errors.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { Logger } from './logger.js';
-import { type FullPublishRequest, type FullWish, hostName, isChosen } from './model/publish.js';
+import { choiceName, type FullPublishRequest, type FullWish, hostName, isChosen } from './model/publish.js';
 import type { Networks } from './networks.js';
 import { leadsToNode, type PublishedPorts } from './published-ports.js';
 import { type AttachmentRecord, type PodRecord, podKey, type Records } from './records.js';
@@ -68,10 +68,7 @@ export class PodPorts {
     const found = all.filter((port) => isChosen(port, choice));
     if (found.length > 0 || Object.keys(choice).length === 0) return found;
     const has = all.map((port) => hostName(port)).join(', ') || 'none';
-    throw new PodwireError(
-      'NOT_FOUND',
-      `pod ${key} has published no ${JSON.stringify(choice)}; it has ${has}`,
-    );
+    throw new PodwireError('NOT_FOUND', `pod ${key} has published no ${choiceName(choice)}; it has ${has}`);
   }
 
   private interfaceOf(key: string, { attachments }: PodRecord, ifname: string | undefined): AttachmentRecord {

@@ -53,7 +53,11 @@ describe.skipIf(missing)('published ports', () => {
     const { body } = await publish('web', { containerPort: 22 });
     expect(body.ports[2]).toMatchObject({ containerPort: 22, protocol: TCP });
     const { hostPort } = body.ports[2];
-    expect(outcome(await unpublish('web', [{ hostPort }, { hostPort: 7 }]))).toBe('404 NOT_FOUND');
+    const missed = await unpublish('web', [{ hostPort }, { hostPort: 7, protocol: TCP }]);
+    expect(outcome(missed)).toBe('404 NOT_FOUND');
+    expect(JSON.stringify(missed.body)).toContain(
+      'has published no 7/tcp; it has 8080/tcp, 127.0.0.1:9090/tcp',
+    );
     expect((await unpublish('web', [{ hostPort }])).body.ports).toEqual([WEB, ADMIN]);
   });
 

@@ -152,7 +152,17 @@ export function isChosen(port: PublishedPort, choice: PortChoice): boolean {
 
 /** `127.0.0.1:8080/tcp`, and without an address `8080/tcp`. */
 export function hostName({ hostIP, hostPort, protocol }: PublishedPort): string {
-  const port = `${hostPort}/${protocol.toLowerCase()}`;
-  if (hostIP === undefined) return port;
-  return hostIP.includes(':') ? `[${hostIP}]:${port}` : `${hostIP}:${port}`;
+  return `${addressPart(hostIP)}${hostPort}/${protocol.toLowerCase()}`;
+}
+
+/** As `podwire unpublish` is given it: `8080`, `8080/udp`, `127.0.0.1:8080:80`; without numbers `port`. */
+export function choiceName({ hostIP, hostPort, containerPort, protocol }: PortChoice): string {
+  const inside = containerPort === undefined ? '' : `:${containerPort}`;
+  const port = `${addressPart(hostIP)}${hostPort ?? ''}${inside}` || 'port';
+  return protocol === undefined ? port : `${port}/${protocol.toLowerCase()}`;
+}
+
+function addressPart(hostIP: string | undefined): string {
+  if (hostIP === undefined) return '';
+  return hostIP.includes(':') ? `[${hostIP}]:` : `${hostIP}:`;
 }
