@@ -44,6 +44,11 @@ describe.skipIf(missing).each(['uring', 'poll'])('daemon with --io %s', (io) => 
       gateway: ['10.244.0.1', 'fd00:10:244::1'],
       mtu: 1500,
       ifname: 'eth0',
+      dns: {
+        nameservers: ['10.244.0.1', 'fd00:10:244::1'],
+        search: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
+        options: ['ndots:5'],
+      },
     });
     const before = bench.link('a');
     expect(before).toMatchObject({ address: a.mac, mtu: 1500 });
