@@ -48,6 +48,7 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
       publish: [
         { hostPort: 8080, containerPort: 80 },
         { hostIP: '192.0.2.1', hostPort: 9090, containerPort: 80 },
+        { hostIP: '127.0.0.1', hostPort: 7070, containerPort: 80 },
       ],
     });
     server = spawnIn(bench.name('web'), process.execPath, '-e', SERVER);
@@ -72,8 +73,17 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
     ['192.0.2.1:9090', '192.0.2.1'],
     // Nobody else could be answered at 127.0.0.1.
     ['127.0.0.1:8080', '10.244.0.2'],
+    ['127.0.0.1:7070', '10.244.0.2'],
   ])('a program of the host reaches %s', async (to, seen) => {
     expect(await ask('host', to), bench.log).toBe(seen);
+  });
+
+  it.each([
+    ['host', '127.0.0.1:9090'],
+    ['host', '192.0.2.1:7070'],
+    ['outside', '192.0.2.1:7070'],
+  ])('refuses %s at %s: the port is published at another address', async (from, to) => {
+    expect(await ask(from, to)).toBe('curl 7');
   });
 
   it('refuses at ::1 at once, where no answer could come back from', async () => {
@@ -104,7 +114,7 @@ describe.skipIf(missing !== undefined)(`the way in${missing ? ` (needs ${missing
       execFileSync('ip', ['netns', 'exec', bench.name('host'), 'nft', 'list', 'table', 'inet', 'podwire'], {
         encoding: 'utf8',
       });
-    expect(await until(() => !/8080|9090/.test(rules()))).toBe(true);
+    expect(await until(() => !/7070|8080|9090/.test(rules()))).toBe(true);
     expect(await ask('outside', '192.0.2.1:30999')).toContain('"localEndpoints":0');
     expect(await ask('outside', '192.0.2.1:8080')).toBe('curl 7');
   });
