@@ -18,7 +18,12 @@ const missing = missingForDaemon() ?? missingPrograms('tcpdump', 'tshark', 'etht
 if (missing) console.log(`skipped: the judges of what the switch says need ${missing}`);
 
 const NETWORKS: Record<string, NetworkSpec> = {
-  sides: { mode: 'bridge', cidrs: ['10.80.0.0/24', 'fd80::/64', '10.81.0.0/24', 'fd81::/64'] },
+  // No way out: where there is one, the node's kernel says what it has no route to.
+  sides: {
+    mode: 'bridge',
+    cidrs: ['10.80.0.0/24', 'fd80::/64', '10.81.0.0/24', 'fd81::/64'],
+    egress: false,
+  },
   small: { mode: 'bridge', cidrs: ['10.90.0.0/24', 'fd90::/64'], mtu: 1280 },
   open: { mode: 'bridge', cidrs: ['10.95.0.0/24', 'fd95::/64'], sourceGuard: false },
 };
