@@ -27,11 +27,10 @@ import { swapPorts, ZONE } from '../translation/tuple.js';
 import { isSumPending } from '../transport-checksum.js';
 
 const L3 = ethernet.HEADER_LENGTH;
-const L4 = L3 + ipv4.HEADER_LENGTH;
 /** Of a segment within a connection: ACK, and none of these. */
 const OPENING_OR_CLOSING = tcp.FLAG.SYN | tcp.FLAG.FIN | tcp.FLAG.RST;
 
-/** What `find` answers beside places in the cache. */
+/** What `take` answers beside places in the cache. */
 export const NO_FLOW = -1;
 /** There is a flow, whose packet has to go the long way. */
 export const UNFIT = -2;
@@ -69,36 +68,51 @@ export class ExpressFlows {
     this.near ^= this.context.flows.approach(this.cache.words[this.places[i] + CACHED.HANDLE]);
   }
 
-  /** Ends it: where in the cache the packet's connection is, NO_FLOW or UNFIT. */
-  find(slot: number, i: number): number {
-    const { pool } = this.context;
+  /**
+   * Ends it, and translates the packet, whose facts are noted where it has to do with offloads: in one function, so that what each
+   * part needs is at hand. Answers where in the cache its connection is; NO_FLOW or UNFIT, and it is as it was.
+   */
+  take(slot: number, i: number): number {
+    const { pool, flows, millis, generation } = this.context;
     const { view } = pool;
-    const l3 = pool.at[slot] + L3;
-    const source = view.getInt32(l3 + ipv4.SRC);
-    const destination = view.getInt32(l3 + ipv4.DST);
-    const ports = view.getInt32(l3 + ipv4.HEADER_LENGTH);
-    const protocol = ipv4.protocol(view, l3);
-    const place = this.places[i];
-    if (this.cache.has(place, source, destination, ports, protocol) && this.isInForce(place)) return place;
-    return this.fetch(place, source, destination, ports, protocol);
-  }
-
-  /** Translates the packet, whose facts are noted where it has to do with offloads, as the cache says at `place`. False: it goes the long way, as it was. */
-  translate(slot: number, place: number): boolean {
-    const { pool, flows, millis } = this.context;
     const { words } = this.cache;
-    const { view } = pool;
-    const l4 = pool.at[slot] + L4;
+    const l3 = pool.at[slot] + L3;
+    const l4 = l3 + ipv4.HEADER_LENGTH;
+    const place = this.places[i];
+    const isTcp = ipv4.protocol(view, l3) === PROTOCOL.TCP;
+    if (
+      words[place + CACHED.PORTS] !== view.getInt32(l4) ||
+      words[place + CACHED.SOURCE] !== view.getInt32(l3 + ipv4.SRC) ||
+      words[place + CACHED.DESTINATION] !== view.getInt32(l3 + ipv4.DST) ||
+      words[place + CACHED.PROTOCOL] !== ipv4.protocol(view, l3) ||
+      words[place + CACHED.GENERATION] !== generation ||
+      !flows.isStill(words[place + CACHED.HANDLE], words[place + CACHED.STATE], millis)
+    ) {
+      const fetched = this.fetch(slot, place);
+      if (fetched !== place) return fetched;
+    }
     const handle = words[place + CACHED.HANDLE];
-    const isTcp = words[place + CACHED.PROTOCOL] === PROTOCOL.TCP;
     if (isTcp) {
-      if ((tcp.flags(view, l4) & (OPENING_OR_CLOSING | tcp.FLAG.ACK)) !== tcp.FLAG.ACK) return false;
+      if ((tcp.flags(view, l4) & (OPENING_OR_CLOSING | tcp.FLAG.ACK)) !== tcp.FLAG.ACK) return UNFIT;
       flows.acknowledge(handle, tcp.acknowledgment(view, l4) | 0);
     }
     const packets = pool.gsoType[slot] === GSO.NONE ? 1 : wirePackets(pool, slot);
-    flows.tell(handle, packets, ipv4.totalLength(view, pool.at[slot] + L3), millis);
-    this.rewrite(slot, place, isTcp);
-    return true;
+    flows.tell(handle, packets, ipv4.totalLength(view, l3), millis);
+    // As translation/rewrite.ts does it, which is for every packet, with sums that were made once.
+    const addresses = words[place + CACHED.ADDRESSES_SUM];
+    view.setInt32(l3 + ipv4.SRC, words[place + CACHED.NEW_SOURCE]);
+    view.setInt32(l3 + ipv4.DST, words[place + CACHED.NEW_DESTINATION]);
+    view.setInt32(l4, words[place + CACHED.NEW_PORTS]);
+    ipv4.setChecksum(view, l3, complement(fold(complement(ipv4.checksum(view, l3)) + addresses)));
+    const field = l4 + (isTcp ? tcp.CHECKSUM_OFFSET : udp.CHECKSUM_OFFSET);
+    const check = view.getUint16(field);
+    if (isSumPending(pool, slot)) {
+      view.setUint16(field, fold(check + addresses));
+    } else if (isTcp || check !== 0) {
+      const next = complement(fold(complement(check) + words[place + CACHED.WHOLE_SUM]));
+      view.setUint16(field, isTcp ? next : nonZero(next));
+    }
+    return place;
   }
 
   /** The next hop of packets of the connection at `place`. */
@@ -117,16 +131,15 @@ export class ExpressFlows {
     return tables.ports.returnTable[flows.opener(this.cache.words[place + CACHED.HANDLE])];
   }
 
-  private isInForce(place: number): boolean {
-    const { words } = this.cache;
-    const { flows, generation, millis } = this.context;
-    if (words[place + CACHED.GENERATION] !== generation) return false;
-    return flows.isStill(words[place + CACHED.HANDLE], words[place + CACHED.STATE], millis);
-  }
-
   /** From the flow table into the cache. */
-  private fetch(place: number, source: number, destination: number, ports: number, protocol: number): number {
-    const { flows, millis, generation } = this.context;
+  private fetch(slot: number, place: number): number {
+    const { pool, flows, millis, generation } = this.context;
+    const { view } = pool;
+    const l3 = pool.at[slot] + L3;
+    const source = view.getInt32(l3 + ipv4.SRC);
+    const destination = view.getInt32(l3 + ipv4.DST);
+    const ports = view.getInt32(l3 + ipv4.HEADER_LENGTH);
+    const protocol = ipv4.protocol(view, l3);
     const { found } = flows;
     const handle = flows.lookup4(ZONE, protocol, source, destination, ports, millis);
     if (handle === NOTHING) return NO_FLOW;
@@ -153,27 +166,5 @@ export class ExpressFlows {
     words[place + CACHED.ADDRESSES_SUM] = addresses;
     words[place + CACHED.WHOLE_SUM] = fold(addresses + growth(ports, newPorts));
     return place;
-  }
-
-  /** As translation/rewrite.ts does it, which is for every packet, with sums that were made once. */
-  private rewrite(slot: number, place: number, isTcp: boolean): void {
-    const { pool } = this.context;
-    const { words } = this.cache;
-    const { view } = pool;
-    const l3 = pool.at[slot] + L3;
-    const l4 = l3 + ipv4.HEADER_LENGTH;
-    const addresses = words[place + CACHED.ADDRESSES_SUM];
-    view.setInt32(l3 + ipv4.SRC, words[place + CACHED.NEW_SOURCE]);
-    view.setInt32(l3 + ipv4.DST, words[place + CACHED.NEW_DESTINATION]);
-    view.setInt32(l4, words[place + CACHED.NEW_PORTS]);
-    ipv4.setChecksum(view, l3, complement(fold(complement(ipv4.checksum(view, l3)) + addresses)));
-    const field = l4 + (isTcp ? tcp.CHECKSUM_OFFSET : udp.CHECKSUM_OFFSET);
-    const check = view.getUint16(field);
-    if (isSumPending(pool, slot)) {
-      view.setUint16(field, fold(check + addresses));
-    } else if (isTcp || check !== 0) {
-      const next = complement(fold(complement(check) + words[place + CACHED.WHOLE_SUM]));
-      view.setUint16(field, isTcp ? next : nonZero(next));
-    }
   }
 }

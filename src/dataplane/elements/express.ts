@@ -186,8 +186,8 @@ export class Express implements Element {
   private forward(slot: number, i: number): boolean {
     const isRouted = this.isRouted[i] === 1;
     if (this.isSought[i] === 1) {
-      const place = this.flows.find(slot, i);
-      if (place !== NO_FLOW) return place !== UNFIT && this.translate(slot, place, isRouted);
+      const place = this.translate(slot, i, isRouted);
+      if (place !== NO_FLOW) return place !== UNFIT && this.send(slot, place);
       if (this.isForService(i)) return false;
     }
     const hop = isRouted ? this.hops[i] : NONE;
@@ -195,15 +195,19 @@ export class Express implements Element {
     return hop >= 0 && this.route(slot, hop, this.destinations[i]);
   }
 
-  /** Of a translated connection. What its next hop does not do with has been translated all the same. */
-  private translate(slot: number, place: number, isRouted: boolean): boolean {
+  /** What ExpressFlows answers. */
+  private translate(slot: number, i: number, isRouted: boolean): number {
     const { pool } = this.context;
-    if (!isRouted && !isRoutable(pool.view, pool.at[slot])) return false;
+    if (!isRouted && !isRoutable(pool.view, pool.at[slot])) return UNFIT;
     const isPlain = (pool.flags[slot] | pool.gsoType[slot]) === 0;
-    if (!(isPlain || this.note(slot)) || !this.flows.translate(slot, place)) return false;
-    const hop = this.flows.hopOf(place);
+    return isPlain || this.note(slot) ? this.flows.take(slot, i) : UNFIT;
+  }
+
+  /** What was translated. What its next hop does not do with goes on elsewhere. */
+  private send(slot: number, place: number): boolean {
+    const { pool } = this.context;
     const dst = pool.view.getInt32(pool.at[slot] + IP + ipv4.DST);
-    if (!this.route(slot, hop, dst)) this.holdUp(slot, place);
+    if (!this.route(slot, this.flows.hopOf(place), dst)) this.holdUp(slot, place);
     return true;
   }
 
