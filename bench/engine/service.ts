@@ -9,7 +9,8 @@
  *     1 k flows, 64 k flows    they are in the table before anything is timed
  *     new connections          each packet opens a flow; its port has as many as it may, so one of its others goes
  *
- * Two engines, so that the one without services has nothing of them.
+ * Three engines, so that the one without services has nothing of them, and the one whose connections go on has none of those that
+ * come and go.
  */
 import { shareConnections } from '../../src/dataplane/connections.js';
 import type { ServiceSpec } from '../../src/dataplane/service-spec.js';
@@ -54,19 +55,22 @@ export function measureService(
   say('making mixes and tables');
   const pairs = Object.entries(sizes).flatMap(([name, flows]) => pairsOf(name, flows));
   const opening = toServices(NEW, newFlows);
-  const services = nodeWithServices([...pairs.map(({ service }) => service), opening], newFlows);
-  const plain = new BenchNode(pairs.map((pair) => pair.plain));
-  const cases = [
-    ...services
-      .cases()
-      .map((each, index) => settled(each, index < pairs.length ? pairs[index].service : opening)),
-    ...plain.cases(),
+  const most = Math.max(...Object.values(sizes));
+  const nodes = [
+    nodeWithServices(
+      pairs.map(({ service }) => service),
+      most,
+    ),
+    nodeWithServices([opening], newFlows),
+    new BenchNode(pairs.map(({ plain }) => plain)),
   ];
+  const cases = nodes.flatMap((node) =>
+    node.cases().map((each, index) => settled(each, node.workloads[index])),
+  );
   say('warming up');
   for (const each of cases) warmUp(each, budget.seconds);
   const times = timeCases(cases, budget, say);
-  services.check();
-  plain.check();
+  for (const node of nodes) node.check();
   const ns = (workload: Workload): readonly number[] => times.cases.get(workload.name)!;
   return [
     ...pairs.map((pair) => compared(pair, ns(pair.service), ns(pair.plain))),
