@@ -65,7 +65,8 @@ export class Express implements Element {
   private readonly isRouted: Uint8Array;
   private readonly hops: Int32Array;
   private readonly destinations: Int32Array;
-  /** Whether its flow is looked for. */
+  /** Whether its flow is looked for; only where that is so for any packet of the port. */
+  private hasSought = false;
   private readonly isSought: Uint8Array;
 
   constructor(
@@ -108,18 +109,25 @@ export class Express implements Element {
 
   /** Of packets that may be a translated connection's. */
   private seekFlows(slots: Uint32Array, from: number, end: number): void {
-    if (!this.isTracked && !this.hasRouted) return;
-    const { flows } = this;
-    let wanted = 0;
+    const { flows, isSought } = this;
+    this.hasSought = this.isTracked || (this.hasRouted && this.hasServices(from, end));
+    if (!this.hasSought) return;
     for (let i = from; i < end; i++) {
-      const isWanted = this.isTracked || this.isForService(i);
-      this.isSought[i] = isWanted ? 1 : 0;
-      if (!isWanted) continue;
-      flows.seek(slots[i], i);
-      wanted++;
+      isSought[i] = this.isTracked || this.isForService(i) ? 1 : 0;
+      if (isSought[i] === 1) flows.seek(slots[i], i);
     }
-    if (wanted === 0) return;
-    for (let i = from; i < end; i++) if (this.isSought[i] === 1) flows.approach(i);
+    for (let i = from; i < end; i++) if (isSought[i] === 1) flows.approach(i);
+  }
+
+  /** Whether any of the packets may be for a service: most batches have none, and are asked no more. */
+  private hasServices(from: number, end: number): boolean {
+    const { isRouted, hops } = this;
+    const { services } = this.context.tables.nextHops;
+    let found = 0;
+    for (let i = from; i < end; i++) {
+      if (isRouted[i] === 1 && hops[i] >= 0) found |= services[hops[i]];
+    }
+    return found !== SERVICES.NONE;
   }
 
   private isForService(i: number): boolean {
@@ -185,7 +193,7 @@ export class Express implements Element {
 
   private forward(slot: number, i: number): boolean {
     const isRouted = this.isRouted[i] === 1;
-    if (this.isSought[i] === 1) {
+    if (this.hasSought && this.isSought[i] === 1) {
       const place = this.translate(slot, i, isRouted);
       if (place !== NO_FLOW) return place !== UNFIT && this.send(slot, place);
       if (this.isForService(i)) return false;
