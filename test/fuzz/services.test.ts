@@ -24,6 +24,8 @@ interface Send {
 
 type Step =
   | { readonly kind: 'send'; readonly send: Send }
+  /** What was sent so many times ago: connections are more than one packet. */
+  | { readonly kind: 'again'; readonly ago: number }
   /** Who has got packets answers them: how many, and with which TCP flags. */
   | { readonly kind: 'answer'; readonly flags: number }
   | { readonly kind: 'change'; readonly version: number }
@@ -75,6 +77,7 @@ const arbitrarySend = fc.record({
 
 const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: arbitrarySend.map((send): Step => ({ kind: 'send', send })) },
+  { weight: 8, arbitrary: fc.nat(3).map((ago): Step => ({ kind: 'again', ago })) },
   {
     weight: 6,
     arbitrary: fc
@@ -95,12 +98,18 @@ class Pair {
   private generation = 1;
   private known: readonly ServiceSpec[] = [];
   private waiting: Sent[] = [];
+  private readonly sends: Send[] = [];
 
   /** What each has sent. */
   step(step: Step): Sent[][] {
     switch (step.kind) {
       case 'send':
+        this.sends.push(step.send);
         return this.inject([{ port: step.send.from, bytes: request(step.send) }]);
+      case 'again': {
+        const send = this.sends.at(-1 - step.ago);
+        return this.inject(send === undefined ? [] : [{ port: send.from, bytes: request(send) }]);
+      }
       case 'answer':
         return this.answer(step.flags);
       case 'change':

@@ -69,10 +69,6 @@ export class Residents {
     this.quotas[port] = quota;
   }
 
-  portOfEntry(entry: number): number {
-    return this.portOf[entry];
-  }
-
   /** Any entry of the port, or 0. */
   anyOf(port: number): number {
     return this.lists.oldest(2 * port) || this.lists.oldest(2 * port + KEPT);
