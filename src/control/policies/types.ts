@@ -162,3 +162,63 @@ export interface PolicyName {
   readonly namespace?: string;
   readonly name: string;
 }
+
+/** A node of the cluster, by the addresses that it sends from: its own, and those of its gateways. */
+export interface PolicyNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: readonly string[];
+}
+
+/** Who a question is about: a pod, an address (a pod's too, which is then that pod), or a node. */
+export type PolicyEnd =
+  | {
+      /** NAMESPACE/NAME, or NAMESPACE/NAME@NODE where two nodes have one of that name. */
+      readonly pod: string;
+      /** By which of its addresses; without it, the first of the question's family. */
+      readonly address?: string;
+    }
+  | { readonly address: string }
+  | { readonly node: string };
+
+export interface PolicyQuestion {
+  readonly from: PolicyEnd;
+  /** After service translation. */
+  readonly to: PolicyEnd;
+  /** Without it that of the first address that both ends have one of. */
+  readonly family?: 4 | 6;
+  /** Its number in the IP header; -1: what is not IP. */
+  readonly protocol: number;
+  /** Of the destination; left out where there is none, as with ICMP. */
+  readonly port?: number;
+}
+
+/**
+ * policy: the note says which; without a note nothing that selects the pod decided · open: nothing selects the pod ·
+ * outside: this end is no pod · own-node: a pod and its own node · self: a pod and itself.
+ */
+export type VerdictReason = 'policy' | 'open' | 'outside' | 'own-node' | 'self';
+
+export interface PolicyVerdict {
+  readonly allowed: boolean;
+  readonly reason: VerdictReason;
+  readonly note?: PolicyNote;
+}
+
+export interface PolicyAnswer {
+  readonly family: 4 | 6;
+  /** As they were found; without `pod` it is nobody's address that is known. */
+  readonly from: PolicyFound;
+  readonly to: PolicyFound;
+  /** Of the pod that sends. */
+  readonly egress: PolicyVerdict;
+  /** Of the pod that is sent to. */
+  readonly ingress: PolicyVerdict;
+}
+
+export interface PolicyFound {
+  /** Missing of a pod or node without one of this family. */
+  readonly address?: string;
+  readonly pod?: PolicyPod;
+  readonly node?: string;
+}
