@@ -16,7 +16,8 @@
  * Who is right. A message carries its place in one order over all engines (a shared counter, raised with each). The
  * latest message about an address wins, wherever it arrives first: all engines come to the same state, and where that
  * is wrong, since two engines heard the address at the same time, the owner of the right port sees the difference with
- * its next packet and says so.
+ * its next packet and says so. Where others may have forgotten and it cannot see that, it says so all the same
+ * (learned-sharing.ts).
  *
  * Why nothing stale is applied. A message is put aside unless its port is open in the receiver's snapshot, in
  * the domain of the message, and the domain learns. One of a later snapshot waits, with those behind it, until the

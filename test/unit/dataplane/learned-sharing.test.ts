@@ -367,6 +367,53 @@ describe('sharing what was learned', () => {
     });
   });
 
+  describe('a snapshot', () => {
+    /** Has `a` hear the same as before, a MAC and an address of either family, under the snapshot: how often it tells. */
+    function toldAfter(...snapshots: Snapshot[]): number {
+      const [a, b] = members(2);
+      const hear = () => {
+        a.learn(1);
+        a.learned.learnIpv4(0, IPV4, HI, LO, 1, 0);
+        a.learned.learnIpv6(0, ipv6View(), 0, HI, LO, 1, 0);
+      };
+      hear();
+      b.messages();
+      for (const snapshot of snapshots) a.swap(snapshot);
+      hear();
+      hear();
+      return b.messages();
+    }
+
+    it.each([
+      ['takes a port away', [without(SNAPSHOT, 2)]],
+      ['moves one to another domain', [networks({ ports: [2, 4], guard: false, learning: true })]],
+      ['is the second after one that took a port away', [without(SNAPSHOT, 2), SNAPSHOT]],
+      ['has it not learn, as the one before', [networks({ ports: [3, 3], guard: false }), SNAPSHOT]],
+    ])('has each address told once more, as others may have forgotten it, where it %s', (_, snapshots) => {
+      expect(toldAfter(...snapshots)).toBe(3);
+    });
+
+    it.each([
+      ['changes nothing', { ...SNAPSHOT, generation: 2 }],
+      ['adds a port', networks({ ports: [3, 4], guard: false, learning: true })],
+    ])('tells nothing anew where it %s', (_, snapshot) => {
+      expect(toldAfter(snapshot)).toBe(0);
+    });
+
+    it('has all told that met a full ring at who forgets it', () => {
+      const [a, b] = members(2);
+      a.learn(1);
+      expect(b.port()).toBe(1);
+      for (let i = 0; i < RECORDS; i++) b.learn(0, 0, i);
+      b.learn(2);
+      for (const one of [a, b]) one.swap({ ...without(SNAPSHOT, 2), generation: 2 });
+      b.learned.forgetPort(2);
+      expect([a.port(), b.port()]).toEqual([1, -1]);
+      a.learn(1);
+      expect([a.port(), b.port()]).toEqual([1, 1]);
+    });
+  });
+
   describe('messages that say nothing any more', () => {
     it.each([
       ['of a closed port', without(SNAPSHOT, 1)],
