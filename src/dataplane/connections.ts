@@ -1,12 +1,13 @@
 /**
- * What an engine knows of services and of the connections to them, put together: the table of services, the flows, which backend
- * a client was given, and the ports at which answers come in that are to be translated back.
+ * What an engine knows of services, of policies and of connections, put together: the tables of services and of policies, the flows,
+ * which backend a client was given, and the ports at which answers come in that are to be translated back.
  *
- * Flows and marks of ports are in memory that all engines share; each engine has services and affinity of its own.
+ * Flows and marks of ports are in memory that all engines share; each engine has services, policies and affinity of its own.
  */
 import { MAX_PORTS } from './constants.js';
 import { type FlowMemory, makeFlowMemory } from './flows/flow-memory.js';
 import { FlowTable } from './flows/flow-table.js';
+import { PolicyTable } from './policy/policy-table.js';
 import { AffinityTable } from './services/affinity.js';
 import { ServiceTable } from './services/service-table.js';
 
@@ -38,6 +39,7 @@ export function shareConnections(capacity: number, engines: number, seed: number
 
 export class Connections {
   readonly services: ServiceTable;
+  readonly policies: PolicyTable;
   readonly flows: FlowTable;
   readonly affinity: AffinityTable;
   /** By port: 1 where answers to translated connections may come in. Elements set it; it goes with the port. */
@@ -47,6 +49,7 @@ export class Connections {
   constructor(seed: number, share?: ConnectionsShare) {
     const { flows, tracked, own, clockStart } = share ?? alone(seed);
     this.services = new ServiceTable(seed);
+    this.policies = new PolicyTable(seed);
     this.flows = new FlowTable({ memory: flows, own, ports: MAX_PORTS });
     this.affinity = new AffinityTable(seed, Math.max(1, Math.ceil(this.flows.share / FLOWS_PER_CLIENT)));
     this.tracked = new Uint8Array(tracked);

@@ -12,6 +12,7 @@ import { Connections } from './connections.js';
 import type { Counters } from './counters.js';
 import type { FlowTable } from './flows/flow-table.js';
 import type { Learned } from './learned.js';
+import type { PolicyTable } from './policy/policy-table.js';
 import type { PacketPool } from './pool.js';
 import type { AffinityTable } from './services/affinity.js';
 import type { ServiceTable } from './services/service-table.js';
@@ -44,9 +45,10 @@ export class Context {
   now = 0;
   /** The same of the machine's clock, an int32: for flows and affinity, whose times are modulo 2^32. */
   millis = 0;
-  /** The higher of that of `tables` and that of `services`: decisions about flows are of one. */
+  /** The highest of those of `tables`, `services` and `policies`: decisions about flows are of one. */
   generation = 0;
   readonly services: ServiceTable;
+  readonly policies: PolicyTable;
   readonly flows: FlowTable;
   readonly affinity: AffinityTable;
   /** By port, shared with other engines: 1 where answers to translated connections may come in. */
@@ -63,6 +65,7 @@ export class Context {
     private readonly connections = new Connections(0),
   ) {
     this.services = connections.services;
+    this.policies = connections.policies;
     this.flows = connections.flows;
     this.affinity = connections.affinity;
     this.tracked = connections.tracked;
@@ -75,9 +78,10 @@ export class Context {
     this.millis = (now + this.connections.clockStart) | 0;
   }
 
-  /** To be called when tables or services are others: what was decided before is stale. */
+  /** To be called when tables, services or policies are others: what was decided before is stale. */
   follow(): void {
-    this.generation = Math.max(this.tables.generation, this.services.generation);
+    const { tables, services, policies } = this;
+    this.generation = Math.max(tables.generation, services.generation, policies.generation);
     this.flows.generation = this.generation;
   }
 

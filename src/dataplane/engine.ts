@@ -15,6 +15,7 @@ import { FlowUpkeep } from './flows/flow-upkeep.js';
 import type { GossipShare } from './gossip.js';
 import { buildGraph, type Graph } from './graph.js';
 import { Learned } from './learned.js';
+import type { PolicyChanges } from './policy-spec.js';
 import { PacketPool } from './pool.js';
 import type { Prober } from './prober.js';
 import { Segmenter } from './segmenter.js';
@@ -77,7 +78,7 @@ export class Engine {
     this.probes = options.probes ?? true;
   }
 
-  /** Of what came into force last, snapshot or services. */
+  /** Of what came into force last, snapshot, services or policies. */
   get generation(): number {
     return this.context.generation;
   }
@@ -86,6 +87,7 @@ export class Engine {
   attach(device: Device): void {
     this.counters.clearPort(device.port);
     this.upkeep.attach(device.port);
+    this.context.policies.forgetPort(device.port);
     this.egress.attach(device);
   }
 
@@ -94,11 +96,12 @@ export class Engine {
    * comes first, and the others when it is done: then none learns of the port again.
    */
   detach(port: number): void {
-    const { learned, now, tracked } = this.context;
+    const { learned, now, tracked, policies } = this.context;
     this.shaper.forgetPort(port);
     this.egress.detach(port);
     this.upkeep.detach(port);
     tracked[port] = 0;
+    policies.forgetPort(port);
     learned.listen(now);
     learned.forgetPort(port);
   }
@@ -116,6 +119,7 @@ export class Engine {
     for (let port = 0; port < before.length; port++) {
       if (before[port] !== after[port]) context.learned.forgetPort(port);
     }
+    context.policies.follow(context.tables.ports.policed);
     context.follow();
     this.upkeep.swap(context.tables);
     this.shaper.swap(old, context.tables);
@@ -129,6 +133,12 @@ export class Engine {
    */
   changeServices(changes: ServiceChanges): void {
     this.context.services.change(changes);
+    this.context.follow();
+  }
+
+  /** The same of policies. Throws TableError. */
+  changePolicies(changes: PolicyChanges): void {
+    this.context.policies.change(changes);
     this.context.follow();
   }
 

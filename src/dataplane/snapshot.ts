@@ -60,6 +60,8 @@ export interface PortSpec {
   readonly guard: boolean;
   /** How much it may send and be sent; not of the tunnel's port. What the switch itself sends is not limited. */
   readonly rates?: { readonly fromPort?: RateSpec; readonly toPort?: RateSpec };
+  /** Policies hold for it: it stays closed until they told of it (policy-spec.ts). */
+  readonly policed?: boolean;
   /** At most 16 in each direction; not of the tunnel's port. */
   readonly impairments?: readonly ImpairmentSpec[];
 }

@@ -1,10 +1,10 @@
 /**
- * Who claims which frontend. A claim has a number; of those of one key, the FrontendIndex leads to that of the lowest service, and
+ * Who claims which frontend. A claim has a number; of those of one key, the WordIndex leads to that of the lowest service, and
  * from there a list to the others, in order. Another list has all claims of a service.
  *
  * Arrays double when claims are added, never for a packet. Memory: 33 bytes a claim.
  */
-import { type FrontendIndex, KEY_WORDS } from './frontend-index.js';
+import { KEY_WORDS, type WordIndex } from '../tables/word-index.js';
 
 export const MOST_FRONTENDS = 1 << 20;
 const LEAST = 16;
@@ -23,7 +23,7 @@ export class FrontendClaims {
   private free = 0;
   private touched = 0;
 
-  constructor(private readonly index: FrontendIndex) {}
+  constructor(private readonly index: WordIndex) {}
 
   scope(claim: number): number {
     return this.scopes[claim];

@@ -20,10 +20,10 @@ import {
 } from '../service-spec.js';
 import { KeyedHash } from '../tables/hash.js';
 import { requireInteger } from '../tables/table-error.js';
+import { KEY_WORDS, WordIndex } from '../tables/word-index.js';
+import { WordStore } from '../tables/word-store.js';
 import { FrontendClaims, MOST_FRONTENDS } from './frontend-claims.js';
-import { FrontendIndex, KEY_WORDS } from './frontend-index.js';
 import { SERVICE_PROTOCOLS, Service, wordsOf } from './service.js';
-import { WordStore } from './word-store.js';
 
 /** In the order of SCOPES. */
 export const SCOPE = { CLUSTER: 0, LOCAL: 1, SPLIT: 2 } as const;
@@ -51,12 +51,12 @@ export class ServiceTable {
   /** By frontend: what a packet finds has its service at once. */
   private readonly holders: (Service | undefined)[] = [];
   private readonly store = new WordStore();
-  private readonly index: FrontendIndex;
+  private readonly index: WordIndex;
   private readonly claims: FrontendClaims;
 
   /** @param seed secret in operation: see tables/hash.ts. */
   constructor(seed: number) {
-    this.index = new FrontendIndex(new KeyedHash(seed));
+    this.index = new WordIndex(new KeyedHash(seed));
     this.claims = new FrontendClaims(this.index);
   }
 

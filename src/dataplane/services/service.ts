@@ -16,8 +16,8 @@ import { BACKEND_STATES, type BackendSpec, type BackendState, type ServiceSpec }
 import { bucketsFor, mix32 } from '../tables/hash.js';
 import { buildMaglev, MAX_BACKENDS } from '../tables/maglev.js';
 import { requireInteger, TABLE_ERROR, TableError } from '../tables/table-error.js';
+import { type Block, WordStore } from '../tables/word-store.js';
 import { StoredSlots } from './stored-slots.js';
-import { type Block, WordStore } from './word-store.js';
 
 /** Of a backend, for one scope. ABSENT: it is none of this scope's. */
 export const STATE = { ACTIVE: 0, DRAINING: 1, UNREADY: 2, ABSENT: BACKEND_STATES.length } as const;

@@ -1,6 +1,6 @@
 /** A Maglev table in a WordStore: four slots a word, or two where there are more backends than an octet counts. */
 import type { MaglevSlots } from '../tables/maglev.js';
-import type { Block, WordStore } from './word-store.js';
+import type { Block, WordStore } from '../tables/word-store.js';
 
 export class StoredSlots {
   /** Slots; none: there is no backend. */

@@ -34,6 +34,8 @@ export interface PortTableData {
   readonly mtu: Uint32Array;
   /** One of GUARD. */
   readonly guard: Uint8Array;
+  /** 1: policies hold for it. */
+  readonly policed: Uint8Array;
   /** 1: what the port sends, or is sent, is limited or impaired (shaping-table.ts). */
   readonly shapedFrom: Uint8Array;
   readonly shapedTo: Uint8Array;
@@ -89,6 +91,7 @@ export function buildPortTable(
     returnTable: new Uint16Array(size),
     mtu: new Uint32Array(size),
     guard: new Uint8Array(size),
+    policed: new Uint8Array(size),
     shapedFrom: new Uint8Array(size),
     shapedTo: new Uint8Array(size),
     expressMtu: new Uint32Array(size),
@@ -109,6 +112,7 @@ export function buildPortTable(
     table.returnTable[id] = port.returnTable ?? port.routeTable;
     table.mtu[id] = port.mtu;
     table.guard[id] = uplinks.has(id) ? GUARD.UPLINK : port.guard ? GUARD.OWN : GUARD.ANYBODY;
+    table.policed[id] = port.policed === true ? 1 : 0;
     table.shapedFrom[id] = isShaped(port, 'from-port') ? 1 : 0;
     table.shapedTo[id] = isShaped(port, 'to-port') ? 1 : 0;
     table.expressMtu[id] = isShaped(port, 'to-port') ? 0 : port.mtu;

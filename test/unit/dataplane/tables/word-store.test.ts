@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Block, WordStore } from '../../../../src/dataplane/services/word-store.js';
+import { type Block, WordStore } from '../../../../src/dataplane/tables/word-store.js';
 
 it('gives nobody a word that is another one’s, however blocks come and go', () => {
   const step = fc.record({ size: fc.nat(400), from: fc.nat(50), isRelease: fc.boolean() });

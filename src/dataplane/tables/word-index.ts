@@ -7,7 +7,7 @@
  *
  * Memory: 64 to 128 bytes a key.
  */
-import type { KeyedHash } from '../tables/hash.js';
+import type { KeyedHash } from './hash.js';
 
 const SLOT_SHIFT = 3;
 /** Words of a slot: the number plus one, 0 where it is free, and the key. */
@@ -16,7 +16,7 @@ const KEY = 1;
 export const KEY_WORDS = 5;
 const LEAST_SLOTS = 16;
 
-export class FrontendIndex {
+export class WordIndex {
   size = 0;
   private slots = new Int32Array(LEAST_SLOTS << SLOT_SHIFT);
   private mask = LEAST_SLOTS - 1;
