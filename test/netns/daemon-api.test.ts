@@ -114,7 +114,7 @@ describe.skipIf(missing)('API', () => {
     const cases: [method: string, path: string, body: unknown, expected: string][] = [
       ['GET', '/v1/pods?colour=blue', undefined, '400 INVALID'],
       ['GET', '/v1/nope', undefined, '404 NOT_FOUND'],
-      ['GET', '/v1/networkpolicies', undefined, '404 UNSUPPORTED'],
+      ['GET', '/v1/networkpolicies/default', undefined, '404 NOT_FOUND'],
       ['PATCH', '/v1/pods/default/x', undefined, '405 METHOD_NOT_ALLOWED'],
       ['GET', '/v1/watch', undefined, '400 INVALID'],
       ['PUT', '/v1/pods/default/x', '{"apiVersion":', '400 BODY_INVALID'],

@@ -1,10 +1,13 @@
 /** `podwire get KIND [NAME]`: resources as they are stored, with their status. */
 import { Command } from 'commander';
 import type {
+  AdminNetworkPolicy,
+  BaselineAdminNetworkPolicy,
   EndpointSlice,
   Impairment,
   Namespace,
   Network,
+  NetworkPolicy,
   Node,
   Pod,
   Resource,
@@ -21,6 +24,7 @@ import {
   printYaml,
 } from '../context.js';
 import { asUsage, usage } from '../errors.js';
+import { ADMIN_POLICY_COLUMNS, BASELINE_COLUMNS, NETWORK_POLICY_COLUMNS } from '../output/policies.js';
 import {
   IMPAIRMENT_COLUMNS,
   NETWORK_COLUMNS,
@@ -35,7 +39,7 @@ import { ENV, getEnv } from './get-env.js';
 import { getResolvConf, RESOLVCONF } from './get-resolvconf.js';
 
 export const KIND_HELP =
-  'network, node, pod, impairment, service, endpointslice or namespace; also in the plural, or short: net, no, po, imp, svc, ns';
+  'network, node, pod, impairment, service, endpointslice, namespace, networkpolicy, adminnetworkpolicy or baselineadminnetworkpolicy; also in the plural, or short: net, no, po, imp, svc, ns, netpol, anp, banp';
 
 interface GetOptions {
   readonly namespace?: string;
@@ -124,6 +128,11 @@ function printResources(
   else if (kind === 'endpointslices') list<EndpointSlice>(rows as EndpointSlice[], SLICE_COLUMNS);
   else if (kind === 'namespaces') list<Namespace>(rows as Namespace[], NAMESPACE_COLUMNS);
   else if (kind === 'impairments') list<Impairment>(rows as Impairment[], IMPAIRMENT_COLUMNS);
+  else if (kind === 'networkpolicies') list<NetworkPolicy>(rows as NetworkPolicy[], NETWORK_POLICY_COLUMNS);
+  else if (kind === 'adminnetworkpolicies')
+    list<AdminNetworkPolicy>(rows as AdminNetworkPolicy[], ADMIN_POLICY_COLUMNS);
+  else if (kind === 'baselineadminnetworkpolicies')
+    list<BaselineAdminNetworkPolicy>(rows as BaselineAdminNetworkPolicy[], BASELINE_COLUMNS);
   else list<Network>(rows as Network[], NETWORK_COLUMNS);
 
   function list<T>(typed: readonly T[], columns: readonly Column<T>[]): void {

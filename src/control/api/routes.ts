@@ -4,11 +4,11 @@
  */
 import type { Nodes } from '../cluster/nodes.js';
 import type { Cni } from '../cni.js';
-import { PodwireError, unsupported } from '../errors.js';
+import { PodwireError } from '../errors.js';
 import type { Flows } from '../flows/flows.js';
 import type { Impairments } from '../impairments.js';
 import { parseAttach, parseDetach, parseLimit, parsePublish } from '../model/attach.js';
-import { DEFAULT_NAMESPACE, FUTURE_KINDS, namespaceName, resourceName } from '../model/kinds.js';
+import { DEFAULT_NAMESPACE, namespaceName, resourceName } from '../model/kinds.js';
 import { parseNetwork } from '../model/network.js';
 import { parseNode } from '../model/node.js';
 import { parsePod } from '../model/pod.js';
@@ -22,6 +22,7 @@ import { cniRoutes } from './cni-routes.js';
 import { flowRoutes } from './flow-routes.js';
 import { impairmentRoutes } from './impairment-routes.js';
 import { openApi } from './openapi.js';
+import { policyRoutes } from './policy-routes.js';
 import { checkIdentity, putReply } from './replies.js';
 import type { SchemaName } from './schemas.js';
 import { serviceRoutes } from './service-routes.js';
@@ -121,6 +122,10 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
       () => daemon.resources,
       () => daemon.revision(),
     ),
+    ...policyRoutes(
+      () => daemon.resources,
+      () => daemon.revision(),
+    ),
     ...stateRoutes(daemon),
     ...flowRoutes(() => daemon.flows),
     ...healthRoutes(daemon),
@@ -132,11 +137,7 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
 
 /** What a path is that no route has. @returns the error to answer with */
 export function unknownPath(path: string): PodwireError {
-  const plural = /^\/v1\/([^/]+)/.exec(path)?.[1] ?? '';
-  const kind = FUTURE_KINDS.get(plural);
-  if (kind === undefined)
-    return new PodwireError('NOT_FOUND', `there is no ${path}; GET /openapi.json lists all paths`);
-  return unsupported('path', `this version of podwire has no kind ${kind}`);
+  return new PodwireError('NOT_FOUND', `there is no ${path}; GET /openapi.json lists all paths`);
 }
 
 function get(path: string, summary: string, answer: SchemaName, body: () => unknown): Route {

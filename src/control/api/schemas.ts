@@ -4,12 +4,14 @@
  */
 import { CYCLES, PORT_COUNTERS, TOTALS } from '../../dataplane/counters.js';
 import { ERROR_CODES } from '../errors.js';
+import { ADMIN_POLICY_SCHEMA, BASELINE_POLICY_SCHEMA } from '../model/admin-policy-schema.js';
 import { ATTACH_SCHEMA, DETACH_SCHEMA, LIMIT_SCHEMA, PUBLISH_SCHEMA } from '../model/attach.js';
 import { CNI_ADD_SCHEMA, CNI_CHECK_SCHEMA, CNI_DEL_SCHEMA, CNI_GC_SCHEMA } from '../model/cni.js';
 import { ENDPOINT_SLICE_SCHEMA } from '../model/endpoint-slice.js';
 import { IMPAIRMENT_SCHEMA } from '../model/impairment.js';
 import { NAMESPACE_SCHEMA } from '../model/namespace.js';
 import { NETWORK_SCHEMA } from '../model/network.js';
+import { NETWORK_POLICY_SCHEMA } from '../model/network-policy.js';
 import { NODE_SCHEMA } from '../model/node.js';
 import { POD_SCHEMA } from '../model/pod.js';
 import { UNPUBLISH_SCHEMA } from '../model/publish.js';
@@ -94,18 +96,28 @@ const ATTACHED = {
   ifname: text,
 };
 
-export const SCHEMAS = {
+const RESOURCES = {
+  AdminNetworkPolicy: ADMIN_POLICY_SCHEMA,
+  BaselineAdminNetworkPolicy: BASELINE_POLICY_SCHEMA,
   EndpointSlice: ENDPOINT_SLICE_SCHEMA,
   Impairment: IMPAIRMENT_SCHEMA,
   Namespace: NAMESPACE_SCHEMA,
   Network: NETWORK_SCHEMA,
+  NetworkPolicy: NETWORK_POLICY_SCHEMA,
   Node: NODE_SCHEMA,
   Pod: POD_SCHEMA,
   Service: SERVICE_SCHEMA,
+};
+
+export const SCHEMAS = {
+  ...RESOURCES,
+  AdminNetworkPolicyList: listOf('AdminNetworkPolicy'),
+  BaselineAdminNetworkPolicyList: listOf('BaselineAdminNetworkPolicy'),
   EndpointSliceList: listOf('EndpointSlice'),
   ImpairmentList: listOf('Impairment'),
   NamespaceList: listOf('Namespace'),
   NetworkList: listOf('Network'),
+  NetworkPolicyList: listOf('NetworkPolicy'),
   NodeList: listOf('Node'),
   PodList: listOf('Pod'),
   ServiceList: listOf('Service'),
@@ -210,9 +222,7 @@ export const SCHEMAS = {
   WatchEvent: exactly({
     type: choice('ADDED', 'MODIFIED', 'DELETED'),
     revision: count,
-    object: {
-      oneOf: ['EndpointSlice', 'Impairment', 'Namespace', 'Network', 'Node', 'Pod', 'Service'].map(ref),
-    },
+    object: { oneOf: Object.keys(RESOURCES).map(ref) },
   }),
   ...FLOW_SCHEMAS,
   ...STORE_SCHEMAS,

@@ -1,39 +1,14 @@
 /** /v1/services, /v1/endpointslices and /v1/namespaces. */
 import { parseEndpointSlice } from '../model/endpoint-slice.js';
-import { namespaceName, resourceName } from '../model/kinds.js';
 import { parseNamespace } from '../model/namespace.js';
 import { parseService } from '../model/service.js';
-import type { PutResult } from '../networks.js';
 import type { Resources } from '../services/resources.js';
-import { checkIdentity, putReply } from './replies.js';
-import type { ApiRequest, Route } from './routes.js';
-import type { SchemaName } from './schemas.js';
-import type { Resource } from './types.js';
-
-/** What the three kinds have in common. */
-interface KindRoutes<T extends Resource> {
-  readonly kind: T['kind'] & SchemaName;
-  readonly apiVersion: T['apiVersion'];
-  readonly plural: string;
-  readonly namespaced: boolean;
-  readonly words: {
-    readonly all: string;
-    readonly one: string;
-    readonly put: string;
-    readonly delete: string;
-  };
-  readonly parse: (body: unknown) => T;
-  readonly store: () => {
-    view(key: string): T;
-    list(namespace?: string): T[];
-    put(key: string, given: T): Promise<PutResult>;
-    delete(key: string): Promise<T>;
-  };
-}
+import { resourceRoutes } from './resource-routes.js';
+import type { Route } from './routes.js';
 
 export function serviceRoutes(resources: () => Resources, revision: () => Promise<number>): Route[] {
   return [
-    ...routesOf(revision, {
+    ...resourceRoutes(revision, {
       kind: 'Service',
       apiVersion: 'v1',
       plural: 'services',
@@ -47,7 +22,7 @@ export function serviceRoutes(resources: () => Resources, revision: () => Promis
       parse: parseService,
       store: () => resources().services,
     }),
-    ...routesOf(revision, {
+    ...resourceRoutes(revision, {
       kind: 'EndpointSlice',
       apiVersion: 'discovery.k8s.io/v1',
       plural: 'endpointslices',
@@ -61,7 +36,7 @@ export function serviceRoutes(resources: () => Resources, revision: () => Promis
       parse: parseEndpointSlice,
       store: () => resources().slices,
     }),
-    ...routesOf(revision, {
+    ...resourceRoutes(revision, {
       kind: 'Namespace',
       apiVersion: 'v1',
       plural: 'namespaces',
@@ -76,64 +51,4 @@ export function serviceRoutes(resources: () => Resources, revision: () => Promis
       store: () => resources().namespaces,
     }),
   ];
-}
-
-function routesOf<T extends Resource>(revision: () => Promise<number>, kind: KindRoutes<T>): Route[] {
-  const { store, words, plural, namespaced } = kind;
-  const path = `/v1/${plural}/${namespaced ? ':namespace/' : ''}:name`;
-  const list = `${kind.kind}List` as SchemaName;
-  return [
-    {
-      method: 'GET',
-      path: `/v1/${plural}`,
-      summary: words.all,
-      ...(namespaced && { query: { namespace: 'of this namespace only' } }),
-      answer: list,
-      handle: async ({ query }) => ({
-        body: {
-          apiVersion: kind.apiVersion,
-          kind: list,
-          revision: await revision(),
-          items: store().list(query.get('namespace') ?? undefined),
-        },
-      }),
-    },
-    {
-      method: 'GET',
-      path,
-      summary: words.one,
-      answer: kind.kind,
-      handle: (request) => ({ body: store().view(nameOf(request, namespaced).key) }),
-    },
-    {
-      method: 'PUT',
-      path,
-      summary: words.put,
-      body: kind.kind,
-      answer: kind.kind,
-      handle: async (request) => {
-        const { key, name, namespace } = nameOf(request, namespaced);
-        const resource = kind.parse(request.body);
-        checkIdentity(resource.metadata, name, namespace);
-        return putReply(await store().put(key, resource), store().view(key));
-      },
-    },
-    {
-      method: 'DELETE',
-      path,
-      summary: words.delete,
-      answer: kind.kind,
-      handle: async (request) => ({ body: await store().delete(nameOf(request, namespaced).key) }),
-    },
-  ];
-}
-
-function nameOf(
-  { params }: ApiRequest,
-  namespaced: boolean,
-): { key: string; name: string; namespace?: string } {
-  const name = resourceName(params.name);
-  if (!namespaced) return { key: name, name };
-  const namespace = namespaceName(params.namespace);
-  return { key: `${namespace}/${name}`, name, namespace };
 }

@@ -4,14 +4,27 @@
  */
 import type { CycleCounter, PortCounter, Total } from '../../dataplane/counters.js';
 import type { DropReasonName } from '../../dataplane/drop-reasons.js';
+import type {
+  AdminNetworkPolicy,
+  AnyPolicy,
+  BaselineAdminNetworkPolicy,
+  NetworkPolicy,
+} from '../policies/types.js';
 import type { EndpointSlice, Namespace, Service } from '../services/types.js';
 import type { PublishedPortStatus, PublishWish } from './publish-types.js';
 
-export type { EndpointSlice, Namespace, Service };
+export type {
+  AdminNetworkPolicy,
+  BaselineAdminNetworkPolicy,
+  EndpointSlice,
+  Namespace,
+  NetworkPolicy,
+  Service,
+};
 
 export interface ObjectMeta {
   name: string;
-  /** Of pods, services and endpoint slices; `default` where it is left out. */
+  /** Of pods, services, endpoint slices and network policies; `default` where it is left out. */
   namespace?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
@@ -186,7 +199,7 @@ export interface Impairment {
   };
 }
 
-export type Resource = EndpointSlice | Impairment | Namespace | Network | Node | Pod | Service;
+export type Resource = AnyPolicy | EndpointSlice | Impairment | Namespace | Network | Node | Pod | Service;
 
 export interface ResourceList<T extends Resource = Resource> {
   apiVersion: T['apiVersion'];

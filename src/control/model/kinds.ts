@@ -3,7 +3,7 @@
  */
 
 import type { Resource } from '../api/types.js';
-import { invalid, PodwireError, unsupported } from '../errors.js';
+import { invalid, PodwireError } from '../errors.js';
 import { NAME, NAMESPACE } from './meta.js';
 import { textChecker } from './schema.js';
 
@@ -61,10 +61,28 @@ export const KINDS: readonly KindInfo[] = [
     namespaced: false,
     words: ['namespace', 'namespaces', 'ns'],
   },
+  {
+    kind: 'NetworkPolicy',
+    apiVersion: 'networking.k8s.io/v1',
+    plural: 'networkpolicies',
+    namespaced: true,
+    words: ['networkpolicy', 'networkpolicies', 'netpol'],
+  },
+  {
+    kind: 'AdminNetworkPolicy',
+    apiVersion: 'policy.networking.k8s.io/v1alpha1',
+    plural: 'adminnetworkpolicies',
+    namespaced: false,
+    words: ['adminnetworkpolicy', 'adminnetworkpolicies', 'anp'],
+  },
+  {
+    kind: 'BaselineAdminNetworkPolicy',
+    apiVersion: 'policy.networking.k8s.io/v1alpha1',
+    plural: 'baselineadminnetworkpolicies',
+    namespaced: false,
+    words: ['baselineadminnetworkpolicy', 'baselineadminnetworkpolicies', 'banp'],
+  },
 ];
-
-/** Kinds that podwire is going to have, by plural; named so that asking for one is answered with that. */
-export const FUTURE_KINDS: ReadonlyMap<string, string> = new Map([['networkpolicies', 'NetworkPolicy']]);
 
 export const DEFAULT_NAMESPACE = 'default';
 
@@ -80,13 +98,11 @@ export function isResourceName(text: string): boolean {
 /** @throws PodwireError INVALID */
 export const namespaceName = textChecker(NAMESPACE, 'metadata.namespace');
 
-/** The path for `get KIND`: '/v1/pods'. @throws PodwireError UNSUPPORTED or INVALID */
+/** The path for `get KIND`: '/v1/pods'. @throws PodwireError INVALID */
 export function kindPath(word: string): string {
   const lower = word.toLowerCase();
   const info = KINDS.find(({ words }) => words.includes(lower));
   if (info) return `/v1/${info.plural}`;
-  const future = [...FUTURE_KINDS].some(([plural, kind]) => [plural, kind.toLowerCase()].includes(lower));
-  if (future) throw unsupported('kind', `this version of podwire has no ${word}; it has ${known()}`);
   throw invalid('kind', `'${word}' is no kind of podwire's; it has ${known()}`);
 }
 

@@ -20,19 +20,23 @@ export const NAMESPACE = {
   description: 'a namespace (RFC 1123 label: at most 63 lower case letters, digits and -)',
 } as const satisfies Schema;
 
+export const LABEL_KEY: Schema = {
+  type: 'string',
+  pattern: `^(?![^/]{254,}/)(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${LABEL_NAME}$`,
+  description: 'a label key such as app.kubernetes.io/name',
+};
+
+export const LABEL_TEXT: Schema = {
+  type: 'string',
+  pattern: LABEL_VALUE,
+  description: 'a label value: at most 63 letters, digits, -, _ and .',
+};
+
 export const LABELS: Schema = {
   type: 'object',
   maxProperties: 256,
-  propertyNames: {
-    type: 'string',
-    pattern: `^(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${LABEL_NAME}$`,
-    description: 'a label key such as app.kubernetes.io/name',
-  },
-  additionalProperties: {
-    type: 'string',
-    pattern: LABEL_VALUE,
-    description: 'a label value: at most 63 letters, digits, -, _ and .',
-  },
+  propertyNames: LABEL_KEY,
+  additionalProperties: LABEL_TEXT,
 };
 
 export function isLabelValue(text: string): boolean {

@@ -13,8 +13,8 @@ const NODE_PORT: Schema = { type: 'integer', minimum: 0, maximum: 65_535 };
 
 export const PORT_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** At most 15 characters, a letter among them, no two hyphens together, none at an end. */
-const SERVICE_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
+/** At most 15 characters, a letter among them, no two hyphens together, none at an end (RFC 6335 section 5.1). */
+export const SERVICE_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
 
 export const APP_PROTOCOL: Schema = {
   type: 'string',

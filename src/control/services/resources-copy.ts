@@ -1,13 +1,13 @@
 /**
- * A copy of the cluster's services, slices and namespaces in this node's own store, as cluster/local-copy.ts has one of
- * nodes: it starts from it while the cluster store is away, and whoever watches its API hears of them in the order
+ * A copy of the cluster's services, slices, namespaces and policies in this node's own store, as cluster/local-copy.ts has one
+ * of nodes: it starts from it while the cluster store is away, and whoever watches its API hears of them in the order
  * of one store. A node that keeps the cluster's store has no need of it.
  *
- *     local/cluster/services/NS/NAME, local/cluster/endpointslices/…, local/cluster/namespaces/NAME   { value, revision }
+ *     local/cluster/services/NS/NAME, local/cluster/namespaces/NAME, …, as in the cluster store   { value, revision }
  *
  * It follows behind: what has changed is written one after the other, with everybody else's work in between.
  */
-import type { EndpointSlice, Namespace, Resource, Service } from '../api/types.js';
+import type { Resource } from '../api/types.js';
 import { asPodwireError } from '../errors.js';
 import { type Logger, RepeatedLog } from '../logger.js';
 import type { Json, Store } from '../store/store.js';
@@ -15,7 +15,17 @@ import type { Json, Store } from '../store/store.js';
 export const SERVICES = 'cluster/services/';
 export const SLICES = 'cluster/endpointslices/';
 export const NAMESPACES = 'cluster/namespaces/';
-export const RESOURCES = [SERVICES, SLICES, NAMESPACES] as const;
+export const NETWORK_POLICIES = 'cluster/networkpolicies/';
+export const ADMIN_POLICIES = 'cluster/adminnetworkpolicies/';
+export const BASELINE_POLICIES = 'cluster/baselineadminnetworkpolicies/';
+export const RESOURCES = [
+  SERVICES,
+  SLICES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  ADMIN_POLICIES,
+  BASELINE_POLICIES,
+] as const;
 
 const LOCAL = 'local/';
 
@@ -79,7 +89,7 @@ export class ResourcesCopy {
       else await this.store.put(LOCAL + key, asJson(copy));
     } catch (error) {
       const { code, message } = asPodwireError(error);
-      const text = 'what is known of services cannot be written down';
+      const text = 'what is known of services and policies cannot be written down';
       this.repeated.warn('copy', { code, error: message }, text);
     }
   }
@@ -99,7 +109,7 @@ export function watchedResource(
     if (!RESOURCES.some((one) => key.startsWith(prefix + one))) return undefined;
     const copy = isOwn ? { value, revision } : readCopy(value);
     if (!copy?.value) return undefined;
-    const resource = copy.value as unknown as Service | EndpointSlice | Namespace;
+    const resource = copy.value as unknown as Resource;
     return { ...resource, metadata: { ...resource.metadata, resourceVersion: String(copy.revision) } };
   };
 }

@@ -55,6 +55,12 @@ export class StoredKind<T extends { metadata: ObjectMeta }> {
 
   constructor(private readonly parts: KindParts<T>) {}
 
+  /** As in messages. */
+  get word(): string {
+    return this.parts.kind;
+  }
+
+  /** `cluster/services/`. */
   get prefix(): string {
     return this.parts.prefix;
   }
@@ -83,8 +89,9 @@ export class StoredKind<T extends { metadata: ObjectMeta }> {
   view(key: string): T {
     const known = this.known.get(key);
     if (!known) {
-      const { kind } = this.parts;
-      throw new PodwireError('NOT_FOUND', `there is no ${kind} ${key}; 'podwire get ${kind}s' lists them`);
+      const { kind, prefix } = this.parts;
+      const [, plural] = prefix.split('/');
+      throw new PodwireError('NOT_FOUND', `there is no ${kind} ${key}; 'podwire get ${plural}' lists them`);
     }
     const { value, revision } = known;
     return { ...value, metadata: { ...value.metadata, resourceVersion: String(revision) } };

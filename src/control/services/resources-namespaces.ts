@@ -2,62 +2,61 @@
  * Namespaces: one is there when something is in it, or when it was applied; only an applied one has labels beside the one
  * that Kubernetes gives to all. `default` is always there.
  *
- * Deleting one deletes what is in it, as in Kubernetes: services, slices and this node's pods at once, pods of other nodes
- * when those hear of it. What is in it is deleted first, so that who asks again after a failure goes on where it ended.
+ * Deleting one deletes what is in it, as in Kubernetes: services, slices, policies and this node's pods at once, pods of other
+ * nodes when those hear of it. What is in it is deleted first, so that who asks again after a failure goes on where it ended;
+ * policies last of all, so that none of its pods is open before it goes.
  */
 import { asPodwireError, PodwireError } from '../errors.js';
-import type { KeyedLock } from '../keyed-lock.js';
 import type { Logger } from '../logger.js';
 import { DEFAULT_NAMESPACE } from '../model/kinds.js';
 import { parseNamespace } from '../model/namespace.js';
-import type { PutResult } from '../networks.js';
 import type { StoredKind } from './resources-kind.js';
-import type { ServiceResources } from './resources-services.js';
-import type { SliceResources } from './resources-slices.js';
+import { type StoredParts, StoredResources } from './resources-stored.js';
 import type { Namespace } from './types.js';
 
-interface NamespacesParts {
-  readonly lock: KeyedLock;
+/** Resources of a kind that are in namespaces. */
+export interface NamespacedKind {
+  readonly kind: { readonly word: string; keys(): Iterable<string> };
+  delete(key: string): Promise<unknown>;
+}
+
+interface NamespacesParts extends StoredParts {
   readonly log: Logger;
-  readonly settled: () => Promise<void>;
   readonly pods: {
     readonly list: (namespace?: string) => string[];
     readonly delete: (key: string) => Promise<unknown>;
   };
 }
 
-export class NamespaceResources {
+export class NamespaceResources extends StoredResources<Namespace> {
+  /**
+   * @param within deleted in this order, before its pods
+   * @param behind after them
+   */
   constructor(
     private readonly parts: NamespacesParts,
-    readonly kind: StoredKind<Namespace>,
-    private readonly services: ServiceResources,
-    private readonly slices: SliceResources,
-  ) {}
+    kind: StoredKind<Namespace>,
+    private readonly within: readonly NamespacedKind[],
+    private readonly behind: readonly NamespacedKind[],
+  ) {
+    super(parts, kind);
+  }
 
   /** @throws PodwireError NOT_FOUND */
-  view(name: string): Namespace {
+  override view(name: string): Namespace {
     if (this.kind.get(name) || !this.implied().has(name)) return active(this.kind.view(name));
     return active(impliedNamespace(name));
   }
 
   /** Sorted by name. */
-  list(): Namespace[] {
+  override list(): Namespace[] {
     const names = new Set([...this.implied(), ...this.kind.keys()]);
     return [...names].sort().map((name) => this.view(name));
   }
 
-  /** @throws PodwireError CONFLICT, STORE_UNREACHABLE */
-  put(name: string, given: Namespace): Promise<PutResult> {
-    return this.parts.lock.run(`namespaces/${name}`, async () => {
-      const result = await this.kind.put(name, given);
-      await this.parts.settled();
-      return result;
-    });
-  }
-
   /** @returns with what was deleted in it. @throws PodwireError NOT_FOUND, PROTECTED, STORE_UNREACHABLE */
-  delete(name: string): Promise<Namespace> {
-    return this.parts.lock.run(`namespaces/${name}`, async () => {
+  override delete(name: string): Promise<Namespace> {
+    return this.alone(name, async () => {
       if (name === DEFAULT_NAMESPACE) {
         throw new PodwireError('PROTECTED', `namespace ${name} is always there and cannot be deleted`);
       }
@@ -66,7 +65,6 @@ export class NamespaceResources {
       if (!this.kind.get(name)) await this.kind.put(name, impliedNamespace(name));
       const deleted = await this.empty(name);
       await this.kind.delete(name);
-      await this.parts.settled();
       return { ...view, status: { phase: 'Terminating', deleted } };
     });
   }
@@ -83,17 +81,9 @@ export class NamespaceResources {
   }
 
   private async empty(name: string): Promise<string[]> {
-    const deleted: string[] = [];
-    const each = async (kind: string, keys: readonly string[], remove: (key: string) => Promise<unknown>) => {
-      for (const key of keys) {
-        if (await isDeleted(remove(key))) deleted.push(`${kind}/${key}`);
-      }
-    };
-    const { kind: services } = this.services;
-    await each('service', keysIn(services, name), (key) => this.services.delete(key));
-    await each('endpointslice', keysIn(this.slices.kind, name), (key) => this.slices.delete(key));
+    const deleted = await emptyKinds(this.within, name);
     deleted.push(...(await this.emptyPods(name)));
-    return deleted;
+    return [...deleted, ...(await emptyKinds(this.behind, name))];
   }
 
   private async emptyPods(name: string): Promise<string[]> {
@@ -105,12 +95,25 @@ export class NamespaceResources {
   }
 
   private implied(): Set<string> {
-    const keys = [...this.services.kind.keys(), ...this.slices.kind.keys(), ...this.parts.pods.list()];
+    const kinds = [...this.within, ...this.behind];
+    const keys = [...kinds.flatMap(({ kind }) => [...kind.keys()]), ...this.parts.pods.list()];
     return new Set([DEFAULT_NAMESPACE, ...keys.map((key) => key.split('/')[0])]);
   }
 }
 
-function keysIn(kind: { keys(): Iterable<string> }, namespace: string): string[] {
+/** @returns what was deleted: `service/shop/web`. */
+async function emptyKinds(kinds: readonly NamespacedKind[], namespace: string): Promise<string[]> {
+  const deleted: string[] = [];
+  for (const resources of kinds) {
+    const { kind } = resources;
+    for (const key of keysIn(kind, namespace)) {
+      if (await isDeleted(resources.delete(key))) deleted.push(`${kind.word}/${key}`);
+    }
+  }
+  return deleted;
+}
+
+function keysIn(kind: NamespacedKind['kind'], namespace: string): string[] {
   return [...kind.keys()].filter((key) => key.startsWith(`${namespace}/`)).sort();
 }
 

@@ -3,56 +3,49 @@
  * pods. Computed ones say so by their label `endpointslice.kubernetes.io/managed-by: podwire.dev`, which no other may have.
  */
 import { PodwireError } from '../errors.js';
-import type { KeyedLock } from '../keyed-lock.js';
 import type { PutResult } from '../networks.js';
 import { MANAGER, MANAGER_LABEL } from './from-pods.js';
 import type { StoredKind } from './resources-kind.js';
+import { type StoredParts, StoredResources } from './resources-stored.js';
 import { type EndpointSlice, keyOf } from './types.js';
 
-interface SlicesParts {
-  readonly lock: KeyedLock;
-  readonly settled: () => Promise<void>;
+interface SlicesParts extends StoredParts {
   readonly computedSlices: () => Iterable<EndpointSlice>;
 }
 
-export class SliceResources {
+export class SliceResources extends StoredResources<EndpointSlice> {
   constructor(
     private readonly parts: SlicesParts,
-    readonly kind: StoredKind<EndpointSlice>,
-  ) {}
+    kind: StoredKind<EndpointSlice>,
+  ) {
+    super(parts, kind);
+  }
 
   /** @throws PodwireError NOT_FOUND */
-  view(key: string): EndpointSlice {
+  override view(key: string): EndpointSlice {
     const computed = this.kind.get(key) ? undefined : this.computed(namespaceOf(key)).get(key);
-    return computed ?? this.kind.view(key);
+    return computed ?? super.view(key);
   }
 
   /** Sorted by key; an applied one hides a computed one of its name. */
-  list(namespace?: string): EndpointSlice[] {
+  override list(namespace?: string): EndpointSlice[] {
     const all = this.computed(namespace);
-    for (const slice of this.kind.list(namespace)) all.set(keyOf(slice), slice);
+    for (const slice of super.list(namespace)) all.set(keyOf(slice), slice);
     return [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, slice]) => slice);
   }
 
   /** @throws PodwireError CONFLICT, PROTECTED, STORE_UNREACHABLE */
-  async put(key: string, given: EndpointSlice): Promise<PutResult> {
+  override async put(key: string, given: EndpointSlice): Promise<PutResult> {
     refuseComputed(given);
-    return this.parts.lock.run(`endpointslices/${key}`, async () => {
-      const namespace = namespaceOf(key);
-      const result = await this.kind.put(key, { ...given, metadata: { ...given.metadata, namespace } });
-      await this.parts.settled();
-      return result;
-    });
+    return super.put(key, given);
   }
 
   /** @throws PodwireError NOT_FOUND, CONFLICT, PROTECTED, STORE_UNREACHABLE */
-  delete(key: string): Promise<EndpointSlice> {
-    return this.parts.lock.run(`endpointslices/${key}`, async () => {
+  override delete(key: string): Promise<EndpointSlice> {
+    return this.alone(key, async () => {
       const view = this.view(key);
       if (!this.kind.get(key)) refuseComputed(view);
-      const deleted = await this.kind.delete(key);
-      await this.parts.settled();
-      return deleted;
+      return this.kind.delete(key);
     });
   }
 

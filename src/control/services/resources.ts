@@ -1,13 +1,14 @@
 /**
- * Services, EndpointSlices and Namespaces of the cluster: every node has them all, from one mirror of the cluster store, and
- * any may write them. What is known goes to listeners: what puts services in force, and DNS.
+ * Services, EndpointSlices, Namespaces and policies of the cluster: every node has them all, from one mirror of the cluster
+ * store, and any may write them. What is known goes to listeners: what puts services and policies in force, and DNS.
  *
  *     cluster/services/NS/NAME          Service, with all that it was given
  *     cluster/endpointslices/NS/NAME    EndpointSlice, as applied
  *     cluster/namespaces/NAME           Namespace
+ *     cluster/networkpolicies/NS/NAME, cluster/adminnetworkpolicies/NAME, cluster/baselineadminnetworkpolicies/NAME
  *
  * While the store is away everything stays as it is, and nothing can be written. The kinds are in resources-kind.ts, what
- * is peculiar to each in resources-services.ts, resources-slices.ts and resources-namespaces.ts.
+ * is peculiar to each in resources-services.ts, resources-slices.ts and resources-namespaces.ts; of policies nothing is.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Backoff } from '../backoff.js';
@@ -15,15 +16,32 @@ import { type Clock, SYSTEM_CLOCK, type Timer } from '../clock.js';
 import { asPodwireError, PodwireError } from '../errors.js';
 import type { KeyedLock } from '../keyed-lock.js';
 import { type Logger, RepeatedLog } from '../logger.js';
+import { parseAdminPolicy, parseBaselinePolicy } from '../model/admin-policy.js';
 import { parseEndpointSlice } from '../model/endpoint-slice.js';
 import { parseNamespace } from '../model/namespace.js';
+import { parseNetworkPolicy } from '../model/network-policy.js';
+import type {
+  AdminNetworkPolicy,
+  AnyPolicy,
+  BaselineAdminNetworkPolicy,
+  NetworkPolicy,
+} from '../policies/types.js';
 import { Mirror, type MirrorChange } from '../store/mirror.js';
 import type { Store } from '../store/store.js';
-import { NAMESPACES, RESOURCES, ResourcesCopy, SLICES } from './resources-copy.js';
+import {
+  ADMIN_POLICIES,
+  BASELINE_POLICIES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  RESOURCES,
+  ResourcesCopy,
+  SLICES,
+} from './resources-copy.js';
 import { type KindParts, StoredKind } from './resources-kind.js';
 import { NamespaceResources } from './resources-namespaces.js';
 import { ServiceResources } from './resources-services.js';
 import { SliceResources } from './resources-slices.js';
+import { StoredResources } from './resources-stored.js';
 import { NODE_PORTS, SERVICE_IPS, SERVICE_PORTS } from './service-claims.js';
 import type { EndpointSlice, Namespace, Service } from './types.js';
 
@@ -36,6 +54,9 @@ export interface ResourceListener {
   setNamespace?(namespace: Namespace): void;
   /** The object; things in it may be left. */
   removeNamespace?(name: string): void;
+  setPolicy?(policy: AnyPolicy): void;
+  /** @param key NAMESPACE/NAME of a NetworkPolicy, NAME of the others */
+  removePolicy?(kind: AnyPolicy['kind'], key: string): void;
 }
 
 export interface ResourcesParts {
@@ -73,6 +94,9 @@ export class Resources {
   readonly services: ServiceResources;
   readonly slices: SliceResources;
   readonly namespaces: NamespaceResources;
+  readonly networkPolicies: StoredResources<NetworkPolicy>;
+  readonly adminPolicies: StoredResources<AdminNetworkPolicy>;
+  readonly baselinePolicies: StoredResources<BaselineAdminNetworkPolicy>;
   private readonly listeners: ResourceListener[] = [];
   private readonly mirror: Mirror;
   private readonly copy: ResourcesCopy | undefined;
@@ -104,7 +128,19 @@ export class Resources {
       set: (to, namespace) => to.setNamespace?.(namespace),
       remove: (to, name) => to.removeNamespace?.(name),
     });
-    this.namespaces = new NamespaceResources(parts, namespaces, this.services, this.slices);
+    this.networkPolicies = this.policies('NetworkPolicy', NETWORK_POLICIES, parseNetworkPolicy);
+    this.adminPolicies = this.policies('AdminNetworkPolicy', ADMIN_POLICIES, parseAdminPolicy);
+    this.baselinePolicies = this.policies(
+      'BaselineAdminNetworkPolicy',
+      BASELINE_POLICIES,
+      parseBaselinePolicy,
+    );
+    this.namespaces = new NamespaceResources(
+      parts,
+      namespaces,
+      [this.services, this.slices],
+      [this.networkPolicies],
+    );
     this.mirror = new Mirror(store, {
       prefix: 'cluster/',
       only: (key) => KEYS.some((prefix) => key.startsWith(prefix)),
@@ -112,10 +148,10 @@ export class Resources {
       clock: this.clock,
       backoff: new Backoff(),
       onChange: (change) => this.take(change),
-      onReset: () => log.warn('the cluster store has lost services: they are written again'),
+      onReset: () => log.warn('the cluster store has lost resources: they are written again'),
       onSynced: () => this.synced(),
       onError: ({ code, message }) =>
-        this.repeated.warn('mirror', { code, error: message }, 'services cannot be read'),
+        this.repeated.warn('mirror', { code, error: message }, 'services and policies cannot be read'),
     });
   }
 
@@ -125,6 +161,9 @@ export class Resources {
     for (const { value } of this.namespaces.kind.all()) listener.setNamespace?.(value);
     for (const { value } of this.services.kind.all()) listener.setService?.(value);
     for (const { value } of this.slices.kind.all()) listener.setSlice?.(value);
+    for (const { kind } of [this.networkPolicies, this.adminPolicies, this.baselinePolicies]) {
+      for (const { value } of kind.all()) listener.setPolicy?.(value);
+    }
   }
 
   /** Resolves when what the store holds is known, or after a while where it does not answer. */
@@ -156,21 +195,35 @@ export class Resources {
       this.repeated.clear('lost');
     } catch (error) {
       const { code, message } = asPodwireError(error);
-      this.repeated.warn('lost', { code, error: message }, 'lost services not written again yet');
+      this.repeated.warn('lost', { code, error: message }, 'lost resources not written again yet');
     }
     await this.services.repair.round();
   }
 
   private kinds(): StoredKind<never>[] {
-    const { services, slices, namespaces } = this;
-    return [namespaces.kind, services.kind, slices.kind] as unknown as StoredKind<never>[];
+    const { services, slices, namespaces, networkPolicies, adminPolicies, baselinePolicies } = this;
+    // Namespaces first, and policies before what they hold for.
+    const all = [namespaces, networkPolicies, adminPolicies, baselinePolicies, services, slices];
+    return all.map(({ kind }) => kind) as unknown as StoredKind<never>[];
   }
 
   private kindOf(key: string): StoredKind<never> | undefined {
     return this.kinds().find(({ prefix }) => key.startsWith(prefix));
   }
 
-  private kind<T extends Namespace | EndpointSlice>(
+  private policies<T extends AnyPolicy>(
+    kind: T['kind'],
+    prefix: string,
+    parse: (value: unknown) => T,
+  ): StoredResources<T> {
+    const stored = this.kind<T>(kind.toLowerCase(), prefix, parse, {
+      set: (to, policy) => to.setPolicy?.(policy),
+      remove: (to, key) => to.removePolicy?.(kind, key),
+    });
+    return new StoredResources(this.parts, stored);
+  }
+
+  private kind<T extends Namespace | EndpointSlice | AnyPolicy>(
     name: string,
     prefix: string,
     parse: (value: unknown) => T,

@@ -228,7 +228,7 @@ describe('apply and delete', () => {
 
   it('sends nothing when a document has no place', async () => {
     const { socket, heard } = await fakeApi({});
-    const text = `${MANIFEST}---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\n`;
+    const text = `${MANIFEST}---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\n`;
     const { err, status } = await podwire('apply', '-f', file(text), '--socket', socket);
     expect(err).toMatch(/^error: UNSUPPORTED: kind: /);
     expect({ status, heard }).toEqual({ status: 1, heard: [] });

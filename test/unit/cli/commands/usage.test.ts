@@ -24,7 +24,7 @@ describe('a wrong command line', () => {
     [['stats', '-o', 'xml'], 'error: USAGE: -o xml: stats prints table, json'],
     [['get', 'pods', 'web', '-A'], 'error: USAGE: a pod is named within one namespace'],
     [['get', 'networks', '-n', 'x'], 'error: USAGE: networks are not in namespaces'],
-    [['get', 'networkpolicy'], 'error: UNSUPPORTED: kind: this version of podwire has no networkpolicy'],
+    [['get', 'anp', '-n', 'x'], 'error: USAGE: adminnetworkpolicies are not in namespaces'],
     [['get', 'foo'], "error: INVALID: kind: 'foo' is no kind"],
     [['delete', 'pod'], 'error: USAGE: what to delete?'],
     [['delete', 'pod', 'web', '-f', 'x'], 'error: USAGE: give KIND and NAME, or -f FILE, not both'],

@@ -35,8 +35,8 @@ describe('Router', () => {
     ['GET', '/v1/pods/default/web/more', 'NOT_FOUND'],
     ['GET', '/', 'NOT_FOUND'],
     ['GET', '/v1/pods/%zz/web', 'INVALID path'],
-    ['GET', '/v1/networkpolicies', 'UNSUPPORTED path'],
-    ['PUT', '/v1/networkpolicies/default/x', 'UNSUPPORTED path'],
+    ['GET', '/v1/networkpolicies/default', 'NOT_FOUND'],
+    ['PUT', '/v1/adminnetworkpolicies/default/x', 'NOT_FOUND'],
     ['GET', '/v1/__proto__', 'NOT_FOUND'],
   ])('%s %s: %s', (method, path, expected) => {
     expect(refusal(() => router.find(method, path))).toBe(expected);

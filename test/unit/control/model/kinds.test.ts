@@ -23,9 +23,14 @@ describe('resourcePath', () => {
     ['text', 'INVALID the document'],
     [{ apiVersion: 'v1', metadata: { name: 'x' } }, 'INVALID kind'],
     [{ kind: 'Pod', metadata: { name: 'x' } }, 'INVALID apiVersion'],
+    [{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'x' } }, 'UNSUPPORTED kind'],
     [
-      { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'x' } },
-      'UNSUPPORTED kind',
+      {
+        apiVersion: 'policy.networking.k8s.io/v1alpha2',
+        kind: 'AdminNetworkPolicy',
+        metadata: { name: 'x' },
+      },
+      'INVALID apiVersion',
     ],
     [{ apiVersion: 'v1', kind: 'EndpointSlice', metadata: { name: 'x' } }, 'INVALID apiVersion'],
     [{ apiVersion: 'v1', kind: 'Network', metadata: { name: 'x' } }, 'INVALID apiVersion'],
@@ -57,11 +62,14 @@ describe('kindPath', () => {
     ['EndpointSlice', 'endpointslices'],
     ['ns', 'namespaces'],
     ['Namespace', 'namespaces'],
+    ['netpol', 'networkpolicies'],
+    ['NetworkPolicy', 'networkpolicies'],
+    ['anp', 'adminnetworkpolicies'],
+    ['AdminNetworkPolicies', 'adminnetworkpolicies'],
+    ['banp', 'baselineadminnetworkpolicies'],
+    ['baselineadminnetworkpolicy', 'baselineadminnetworkpolicies'],
   ])('knows %s', (word, plural) => {
     expect(kindPath(word)).toBe(`/v1/${plural}`);
-  });
-  it.each(['networkpolicy', 'networkpolicies', 'NetworkPolicy'])('says that %s is not there yet', (word) => {
-    expect(refusal(() => kindPath(word))).toBe('UNSUPPORTED kind');
   });
   it('refuses other words', () => {
     expect(refusal(() => kindPath('deployment'))).toBe('INVALID kind');
