@@ -10,32 +10,330 @@
  *     plan.setClusterCidrs(cidrs) · setFollowsAll(whether)
  *     plan.changes()   what is different since the last call
  *     plan.whole()     all there is, to a table that has nothing; changes() is as if it had not been called
+ *     plan.again()     all there is, to a table that may have anything; changes() begins anew
  *     plan.noteOf(n)   what a verdict's number stands for
  *     plan.judge(question)
  *
- * The pods of this node are those whose interfaces have a port.
+ * The pods of this node are those whose interfaces have a port. Each change marks the identities of this node whose policies
+ * may be others, and the rulesets that may say something else; `changes` looks at these. What it costs is what is
+ * different: a label of one pod is one identity, compared with the sets and policies that its words lead to.
  */
-import type { PolicyChanges } from '../../dataplane/policy-spec.js';
-import type { AnyPolicy, PolicyAnswer, PolicyNode, PolicyNote, PolicyPod, PolicyQuestion } from './types.js';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  IDENTITY_NODE,
+  OPEN_RULESET,
+  type PolicyChanges,
+  type PolicyPortSpec,
+} from '../../dataplane/policy-spec.js';
+import { podKeyOf } from '../services/types.js';
+import { draftOf, type PolicyDraft } from './drafts.js';
+import { Identities, type Identity, identitySpec, type Placed } from './identities.js';
+import { NamedPorts } from './named-ports.js';
+import { Namespaces } from './namespaces.js';
+import { Notes } from './notes.js';
+import { Ledger } from './numbers.js';
+import { Places } from './places.js';
+import { inOrder, PolicyIndex, rulesetKey, subjectAnchors } from './policy-index.js';
+import { type Ruleset, Rulesets, rulesetSpec } from './rulesets.js';
+import { type Labels, matches } from './selectors.js';
+import { type PolicySet, Sets, setSpec } from './sets.js';
+import type { PolicyNode, PolicyNote, PolicyPod } from './types.js';
+import { type AnyPolicy, DIRECTIONS, type Direction, type LabelSelector } from './types.js';
 
 /** The publisher gives it its number. */
 export type PlannedPolicies = Omit<PolicyChanges, 'generation'>;
 
-/** What LivePolicies, tests and dry runs may rely on. */
-export interface PolicyPlanner {
-  setPolicy(policy: AnyPolicy): void;
-  removePolicy(kind: AnyPolicy['kind'], key: string): void;
-  setNamespace(namespace: { readonly name: string; readonly labels: Readonly<Record<string, string>> }): void;
-  removeNamespace(name: string): void;
-  setPod(pod: PolicyPod): void;
-  removePod(key: string): void;
-  setNode(node: PolicyNode): void;
-  removeNode(name: string): void;
-  setDomain(network: string, domain: number | undefined): void;
-  setClusterCidrs(cidrs: readonly string[]): void;
-  setFollowsAll(followsAll: boolean): void;
-  changes(): PlannedPolicies;
-  whole(): PlannedPolicies;
-  noteOf(note: number): PolicyNote | undefined;
-  judge(question: PolicyQuestion): PolicyAnswer;
+export class PolicyPlan {
+  private readonly ledgers = {
+    identities: new Ledger<Identity>(),
+    sets: new Ledger<PolicySet>(),
+    rulesets: new Ledger<Ruleset>(),
+  };
+  private readonly namespaces = new Namespaces((name, groups) => this.sets.regrouped(name, groups));
+  private readonly identities = new Identities(this.ledgers.identities);
+  private readonly sets = new Sets({
+    identities: this.identities,
+    namespaces: this.namespaces,
+    ledger: this.ledgers.sets,
+    identityLedger: this.ledgers.identities,
+  });
+  private readonly notes = new Notes();
+  private readonly named = new NamedPorts((name, isNew) => this.rulesets.nameChanged(name, isNew));
+  private readonly rulesets: Rulesets = new Rulesets(
+    {
+      sets: this.sets,
+      notes: this.notes,
+      named: this.named,
+      nodeAddresses: (labels) => this.nodeAddresses(labels),
+    },
+    this.ledgers.rulesets,
+  );
+  private readonly policies = new PolicyIndex(this.namespaces);
+  private readonly places = new Places();
+  private readonly pods = new Map<string, { readonly pod: PolicyPod; readonly placed: readonly Placed[] }>();
+  private readonly nodes = new Map<string, PolicyNode>();
+  private readonly domains = new Map<string, number>();
+  private readonly ports = new Map<number, Placed>();
+  private readonly changedPorts = new Set<number>();
+  /** Identities whose policies may be others. */
+  private readonly dirty = new Set<Identity>();
+  private serial = 0;
+  private cidrs: readonly string[] = [];
+  private toldCidrs: readonly string[] = [];
+  private followsAll = false;
+  private toldFollowsAll = false;
+
+  setPolicy(policy: AnyPolicy): void {
+    const key = policyKey(policy);
+    const before = this.policies.get(policy.kind, key);
+    if (before && isDeepStrictEqual(before.policy.spec, policy.spec)) return;
+    // Before anything changes: a manifest that cannot be read throws here.
+    const draft = draftOf(policy, this.serial++);
+    if (before) this.withdrawPolicy(key, before);
+    this.policies.add(key, draft);
+    this.markSubjects(draft);
+  }
+
+  /** @param key NAMESPACE/NAME, or NAME of those that are in no namespace. */
+  removePolicy(kind: AnyPolicy['kind'], key: string): void {
+    const draft = this.policies.get(kind, key);
+    if (draft) this.withdrawPolicy(key, draft);
+  }
+
+  setNamespace({ name, labels }: { readonly name: string; readonly labels: Labels }): void {
+    if (this.namespaces.set(name, labels)) this.markNamespace(name);
+  }
+
+  /** The resource; pods in it stay, without its labels. */
+  removeNamespace(name: string): void {
+    if (this.namespaces.remove(name)) this.markNamespace(name);
+  }
+
+  setPod(pod: PolicyPod): void {
+    const key = podKeyOf(pod);
+    const before = this.pods.get(key);
+    if (before && isDeepStrictEqual(before.pod, pod)) return;
+    this.namespaces.enter(pod.namespace);
+    this.named.add(pod);
+    const placed = pod.interfaces.map((at) => this.place(pod, at));
+    // After the new ones, so that what both have is not lost on the way.
+    if (before) this.withdrawPod(before);
+    this.pods.set(key, { pod, placed });
+  }
+
+  /** @param key of podKeyOf */
+  removePod(key: string): void {
+    const known = this.pods.get(key);
+    if (!known) return;
+    this.pods.delete(key);
+    this.withdrawPod(known);
+  }
+
+  setNode(node: PolicyNode): void {
+    if (isDeepStrictEqual(this.nodes.get(node.name), node)) return;
+    this.removeNode(node.name);
+    this.nodes.set(node.name, node);
+    for (const address of node.addresses) this.places.claim(node, address, undefined, IDENTITY_NODE);
+    this.rulesets.nodesChanged();
+  }
+
+  removeNode(name: string): void {
+    const node = this.nodes.get(name);
+    if (!node) return;
+    this.nodes.delete(name);
+    for (const address of node.addresses) this.places.release(node, address, undefined);
+    this.rulesets.nodesChanged();
+  }
+
+  /** @param domain of an overlay on this node; undefined: the network is one of those that are routed. */
+  setDomain(network: string, domain: number | undefined): void {
+    if (this.domains.get(network) === domain) return;
+    const placed = [...this.pods.values()].flatMap((known) =>
+      known.placed.filter(({ at }) => at.network === network),
+    );
+    for (const one of placed) this.releaseAddresses(one);
+    if (domain === undefined) this.domains.delete(network);
+    else this.domains.set(network, domain);
+    for (const one of placed) this.claimAddresses(one);
+  }
+
+  setClusterCidrs(cidrs: readonly string[]): void {
+    this.cidrs = [...cidrs];
+  }
+
+  /** Connections of pods are followed even where nothing selects them. */
+  setFollowsAll(followsAll: boolean): void {
+    this.followsAll = followsAll;
+  }
+
+  changes(): PlannedPolicies {
+    this.settle();
+    const { rulesets, sets, identities } = this.ledgers;
+    const [ruled, set, identified] = [rulesets.take(), sets.take(), identities.take()];
+    const changes = {
+      ...(isDeepStrictEqual(this.cidrs, this.toldCidrs) ? {} : { clusterCidrs: this.cidrs }),
+      ...(this.followsAll !== this.toldFollowsAll && { followsAll: this.followsAll }),
+      removedRulesets: ruled.removed,
+      removedSets: set.removed,
+      removedIdentities: identified.removed,
+      sets: set.changed.map(setSpec),
+      identities: identified.changed.map(identitySpec),
+      rulesets: ruled.changed.map(rulesetSpec),
+      addresses: this.places.take(),
+      ports: [...this.changedPorts].flatMap((port) => this.portSpec(port)),
+    };
+    this.changedPorts.clear();
+    this.toldCidrs = this.cidrs;
+    this.toldFollowsAll = this.followsAll;
+    return changes;
+  }
+
+  whole(): PlannedPolicies {
+    this.settle();
+    return {
+      clusterCidrs: this.cidrs,
+      ...(this.followsAll && { followsAll: true }),
+      removedRulesets: [],
+      removedSets: [],
+      removedIdentities: [],
+      sets: [...this.sets.all].map(setSpec),
+      identities: [...this.identities.all].map(identitySpec),
+      rulesets: [...this.rulesets.all].map(rulesetSpec),
+      addresses: this.places.whole(),
+      ports: [...this.ports.keys()].flatMap((port) => this.portSpec(port)),
+    };
+  }
+
+  /** What was taken before may be in force in part, or not at all. */
+  again(): PlannedPolicies {
+    const gone = this.changes().addresses.filter(({ identity }) => identity === 0);
+    const whole = this.whole();
+    return {
+      ...whole,
+      followsAll: this.followsAll,
+      removedRulesets: this.rulesets.numbers.freed,
+      removedSets: this.sets.numbers.freed,
+      removedIdentities: this.identities.numbers.freed,
+      addresses: [...gone, ...whole.addresses],
+    };
+  }
+
+  noteOf(note: number): PolicyNote | undefined {
+    return this.notes.of(note);
+  }
+
+  private withdrawPolicy(key: string, draft: PolicyDraft): void {
+    this.policies.remove(key, draft);
+    this.markSubjects(draft);
+  }
+
+  private markSubjects(draft: PolicyDraft): void {
+    for (const identity of this.identities.find(subjectAnchors(draft))) {
+      if (identity.locals.size > 0 && this.policies.selects(draft, identity)) this.dirty.add(identity);
+    }
+  }
+
+  private markNamespace(name: string): void {
+    if (!this.policies.asksNamespaces) return;
+    for (const identity of this.identities.find([name])) {
+      if (identity.locals.size > 0) this.dirty.add(identity);
+    }
+  }
+
+  private place(pod: PolicyPod, at: PolicyPod['interfaces'][number]): Placed {
+    const identity = this.identities.acquire(pod, at.network);
+    if (identity.uses === 1) this.sets.identityAdded(identity);
+    const placed = { pod, at, identity };
+    this.claimAddresses(placed);
+    if (at.port === undefined) return placed;
+    identity.locals.add(placed);
+    this.ports.set(at.port, placed);
+    this.changedPorts.add(at.port);
+    this.dirty.add(identity);
+    return placed;
+  }
+
+  private withdrawPod({
+    pod,
+    placed,
+  }: {
+    readonly pod: PolicyPod;
+    readonly placed: readonly Placed[];
+  }): void {
+    for (const one of placed) this.withdraw(one);
+    this.named.remove(pod);
+    this.namespaces.exit(pod.namespace);
+  }
+
+  private withdraw(placed: Placed): void {
+    const { at, identity } = placed;
+    this.releaseAddresses(placed);
+    if (identity.locals.delete(placed)) this.dirty.add(identity);
+    if (at.port !== undefined && this.ports.get(at.port) === placed) this.ports.delete(at.port);
+    this.identities.release(identity);
+    if (identity.uses === 0) this.sets.identityRemoved(identity);
+  }
+
+  /** Of ports the data plane knows it by the port. */
+  private claimAddresses(placed: Placed): void {
+    const { at, identity } = placed;
+    if (at.port !== undefined) return;
+    const domain = this.domains.get(at.network);
+    for (const ip of at.ips) this.places.claim(placed, ip, domain, identity.id);
+  }
+
+  private releaseAddresses(placed: Placed): void {
+    const { at } = placed;
+    if (at.port !== undefined) return;
+    for (const ip of at.ips) this.places.release(placed, ip, this.domains.get(at.network));
+  }
+
+  private settle(): void {
+    for (const identity of this.dirty) this.rule(identity);
+    this.dirty.clear();
+    this.rulesets.refresh();
+  }
+
+  /** Gives it the rulesets of the policies that select it now; one without a port needs none. */
+  private rule(identity: Identity): void {
+    const drafts = identity.locals.size > 0 ? this.policies.selecting(identity) : [];
+    for (const direction of DIRECTIONS) {
+      const before = identity[direction];
+      const after = this.acquireRuleset(identity, direction, drafts);
+      if (before) this.rulesets.release(before);
+      identity[direction] = after;
+      if (after === before) continue;
+      for (const { at } of identity.locals) if (at.port !== undefined) this.changedPorts.add(at.port);
+    }
+  }
+
+  private acquireRuleset(
+    identity: Identity,
+    direction: Direction,
+    drafts: readonly PolicyDraft[],
+  ): Ruleset | undefined {
+    const selecting = inOrder(drafts, direction);
+    const key = rulesetKey(direction, selecting, identity.ports);
+    return key === undefined
+      ? undefined
+      : this.rulesets.acquire(key, { direction, selecting, ports: identity.ports });
+  }
+
+  private portSpec(port: number): PolicyPortSpec[] {
+    const placed = this.ports.get(port);
+    if (!placed) return [];
+    const { id, ingress, egress } = placed.identity;
+    return [{ port, identity: id, ingress: ingress?.id ?? OPEN_RULESET, egress: egress?.id ?? OPEN_RULESET }];
+  }
+
+  private nodeAddresses(labels: LabelSelector): readonly string[] {
+    const chosen = [...this.nodes.values()].filter((node) => matches(labels, node.labels));
+    return [...new Set(chosen.flatMap(({ addresses }) => addresses))].sort();
+  }
+}
+
+/** NAMESPACE/NAME, or NAME. */
+export function policyKey(policy: AnyPolicy): string {
+  const { namespace = 'default', name } = policy.metadata;
+  return policy.kind === 'NetworkPolicy' ? `${namespace}/${name}` : name;
 }
