@@ -2,7 +2,13 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PolicyPlan } from '../../../../src/control/policies/policy-plan.js';
-import type { AnyPolicy, LabelSelector, PolicyPod } from '../../../../src/control/policies/types.js';
+import type {
+  AdminPolicyPeer,
+  AnyPolicy,
+  LabelSelector,
+  NetworkPolicyPeer,
+  PolicyPod,
+} from '../../../../src/control/policies/types.js';
 import {
   adminPolicy,
   mirrorOf,
@@ -312,7 +318,7 @@ const peer = fc.oneof(
   fc.record({ podSelector: selector }),
   fc.record({ podSelector: selector, namespaceSelector: selector }),
   fc.record({ namespaceSelector: selector }),
-  fc.constant({ ipBlock: { cidr: '10.0.0.0/29', except: ['10.0.0.4/31'] } }),
+  fc.constant<NetworkPolicyPeer>({ ipBlock: { cidr: '10.0.0.0/29', except: ['10.0.0.4/31'] } }),
 );
 const namespace = fc.constantFrom('a', 'b');
 const list = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(one, { maxLength: 2 });
@@ -329,7 +335,7 @@ const subject = fc.record({ pods: fc.record({ namespaceSelector: selector, podSe
 const adminPeer = fc.oneof(
   subject,
   fc.record({ namespaces: selector }),
-  fc.record({ networks: fc.constant(['10.0.0.0/30']) }),
+  fc.constant<AdminPolicyPeer>({ networks: ['10.0.0.0/30'] }),
   fc.record({ nodes: selector }),
 );
 const admin: fc.Arbitrary<AnyPolicy> = fc
