@@ -3,10 +3,10 @@
  *
  *     express ─► encapsulate, or to the port: what is common, in one go; the rest ─► parse
  *
- *     parse ─► source-guard ─► attachment ─► classify ─┬─► arp-responder ─┬─► forward ─┬─► output
+ *     parse ─► source-guard ─► attachment ─► classify ─┬─► arp-responder ─┬─► forward ─┬─► policy ─► output
  *                                  │ direct            ├─► nd-responder ──┘      ▲     └─► flood ─► encapsulate
  *                                  ▼                   │                         │
- *                               output                 │    decapsulate ─────────┘ bridged
+ *                          policy ─► output            │    decapsulate ─────────┘ bridged
  *                                                      │         ▼ routed
  *                                                      │     clamp-mss
  *                                                      ▼         ▼
@@ -15,10 +15,11 @@
  *                                     answers ─► route-lookup ◄── local ◄┐                ▼
  *                                                                  reassemble         next-hop ─► clamp-mss
  *                                                                                         ▼    to peers │
+ *                                                                                       policy ◄────────┘
  *     routed ─► route-input ─► translate-back ─► route-lookup ─► service ─► route-lookup, or where the route leads
  *                                   └─► route-lookup (by the table for answers)  ├─► icmp-refused
  *                                                                                └─► reset ─► route-lookup
- *     ICMP errors (no route, expired, unknown neighbour, …) ─► route-lookup           mtu-check ◄───────┘
+ *     ICMP errors (no route, expired, unknown neighbour, …) ─► route-lookup           mtu-check
  *                                                                                         ├─► output
  *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
  *
@@ -51,6 +52,7 @@ import { NdResponder } from './elements/nd-responder.js';
 import { NextHop } from './elements/next-hop.js';
 import { Output } from './elements/output.js';
 import { Parse } from './elements/parse.js';
+import { Policy } from './elements/policy.js';
 import { Reassemble } from './elements/reassemble.js';
 import { Reset } from './elements/reset.js';
 import { RouteInput } from './elements/route-input.js';
@@ -59,6 +61,7 @@ import { Service } from './elements/service.js';
 import { SourceGuard } from './elements/source-guard.js';
 import { TranslateBack } from './elements/translate-back.js';
 import { IcmpLimiter } from './icmp-limiter.js';
+import { Enforcer } from './policy/enforcer.js';
 import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
 import { type LimitsShare, Shaper } from './shaping/shaper.js';
@@ -114,6 +117,8 @@ export function buildGraph(
   const flooded = queue();
   const toPeers = queue();
   const tunnel = queue();
+  const bridgedOut = queue();
+  const routedOut = queue();
   const routed = queue();
   const connected = queue();
   const returning = queue();
@@ -148,6 +153,7 @@ export function buildGraph(
   );
   const shaper = new Shaper(context, egress, segmenter, resumed, flooded, seed, limits);
   const translator = new Translator(context, seed);
+  const enforcer = new Enforcer(context, seed);
   const fromTunnel: Element[] = [
     new Decapsulate(
       context,
@@ -170,13 +176,14 @@ export function buildGraph(
       : []),
     new Parse(context, parse, guard),
     new SourceGuard(context, guard, attachment),
-    new Attachment(context, attachment, { domain: classify, direct: output }),
+    new Attachment(context, attachment, { domain: classify, direct: bridgedOut }),
     new Classify(context, classify, { arp, discovery, route: routed, forward }, translator),
     new ArpResponder(context, arp, { answer: output, forward }),
     new NdResponder(context, discovery, { answer: output, forward }),
-    new Forward(context, forward, { known: output, peer: bridgedToPeers, flood }),
-    new ClampMss(context, bridgedToPeers, output),
-    new Flood(context, flood, shaper, tunnel, shaper),
+    new Forward(context, forward, { known: bridgedOut, peer: bridgedToPeers, flood }),
+    new ClampMss(context, bridgedToPeers, bridgedOut),
+    new Policy(context, bridgedOut, enforcer, output, true),
+    new Flood(context, flood, shaper, tunnel, enforcer, shaper),
   ];
   const reassemble = new Reassemble(context, reassembly, local);
   const prober = new Prober(context, output, seed);
@@ -210,8 +217,9 @@ export function buildGraph(
     new RouteLookup(context, returning, { ...routes, services }, true),
     new Reset(context, resets, lookup),
     new DecrementTtl(context, ttl, { ok: nextHop, expired: errors.expired }),
-    new NextHop(context, nextHop, { ok: mtu, peer: toPeers, unknown: errors.neighbourUnknown }),
-    new ClampMss(context, toPeers, mtu),
+    new NextHop(context, nextHop, { ok: routedOut, peer: toPeers, unknown: errors.neighbourUnknown }),
+    new ClampMss(context, toPeers, routedOut),
+    new Policy(context, routedOut, enforcer, mtu, false),
     new MtuCheck(context, mtu, { ok: output, fragment, tooBig: errors.tooBig }),
     new Fragment(context, fragment, output, segmenter),
   ];
@@ -222,7 +230,7 @@ export function buildGraph(
   const out: Element[] = [
     new Output(context, output, shaper, tunnel, shaper),
     new Output(context, resumed, shaper, tunnel),
-    new Flood(context, flooded, shaper, tunnel),
+    new Flood(context, flooded, shaper, tunnel, enforcer),
     encapsulate,
   ];
   return {

@@ -26,6 +26,7 @@ import { MAX_FRAME, PEER_EGRESS } from '../constants.js';
 import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
+import { FIRST_DOMAIN_ZONE, ROUTED_ZONE } from '../policy/connection-key.js';
 import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP, SERVICES } from '../tables/next-hops.js';
 import { GUARD, NONE, ownsIpv4 } from '../tables/port-table.js';
@@ -37,6 +38,8 @@ import { isLinkProtocol } from './guard-rules.js';
 const IP = ethernet.HEADER_LENGTH;
 const L4 = IP + ipv4.HEADER_LENGTH;
 const SHORTEST = ipv4.HEADER_LENGTH + udp.HEADER_LENGTH;
+/** Whose flow a packet is looked for: a translated connection's, or one that policy asks about. */
+const SOUGHT = { NOT: 0, TRANSLATED: 1, POLICED: 2 } as const;
 /** Version 4, five words of header. */
 const PLAIN_HEADER = 0x45;
 
@@ -58,6 +61,9 @@ export class Express implements Element {
   private hasRouted = false;
   /** Whether answers of a service's backends may come in there. */
   private isTracked = false;
+  /** What policy asks of what it sends, and the zones of its connections (policy/connection-key.ts). */
+  private asked = 0;
+  private zone = 0;
   /** A packet had to be left to another element: none may overtake it. */
   private isHeldUp = false;
 
@@ -65,9 +71,12 @@ export class Express implements Element {
   private readonly isRouted: Uint8Array;
   private readonly hops: Int32Array;
   private readonly destinations: Int32Array;
-  /** Whether its flow is looked for; only where that is so for any packet of the port. */
+  /** Whether its flow is looked for: one of SOUGHT; only where that is so for any packet of the port. */
   private hasSought = false;
-  private readonly isSought: Uint8Array;
+  private readonly sought: Uint8Array;
+  /** Of the packet at hand: its place in the batch, and that of its translated connection in the cache, or NO_FLOW. */
+  private index = 0;
+  private place: number = NO_FLOW;
 
   constructor(
     private readonly context: Context,
@@ -80,7 +89,7 @@ export class Express implements Element {
     this.isRouted = new Uint8Array(input.capacity);
     this.hops = new Int32Array(input.capacity);
     this.destinations = new Int32Array(input.capacity);
-    this.isSought = new Uint8Array(input.capacity);
+    this.sought = new Uint8Array(input.capacity);
   }
 
   process(batch: Batch): void {
@@ -107,16 +116,18 @@ export class Express implements Element {
     for (; at < to; at++) this.outputs.rest.push(slots[at]);
   }
 
-  /** Of packets that may be a translated connection's. */
+  /** Of packets that may be a translated connection's, or that policy asks about. */
   private seekFlows(slots: Uint32Array, from: number, end: number): void {
-    const { flows, isSought } = this;
-    this.hasSought = this.isTracked || (this.hasRouted && this.hasServices(from, end));
+    const { flows, sought } = this;
+    const isPoliced = this.asked !== 0;
+    this.hasSought = isPoliced || this.isTracked || (this.hasRouted && this.hasServices(from, end));
     if (!this.hasSought) return;
+    const least = isPoliced ? SOUGHT.POLICED : SOUGHT.NOT;
     for (let i = from; i < end; i++) {
-      isSought[i] = this.isTracked || this.isForService(i) ? 1 : 0;
-      if (isSought[i] === 1) flows.seek(slots[i], i);
+      sought[i] = this.isTracked || this.isForService(i) ? SOUGHT.TRANSLATED : least;
+      if (sought[i] !== SOUGHT.NOT) flows.seek(slots[i], i);
     }
-    for (let i = from; i < end; i++) if (isSought[i] === 1) flows.approach(i);
+    for (let i = from; i < end; i++) if (sought[i] !== SOUGHT.NOT) flows.approach(i);
   }
 
   /** Whether any of the packets may be for a service: most batches have none, and are asked no more. */
@@ -149,7 +160,9 @@ export class Express implements Element {
       return false;
     if (ports.peer[port] !== NONE || ports.v4Count[port] === 0) return false;
     this.isTracked = this.context.tracked[port] === 1;
+    this.asked = this.context.policies.asks[port];
     const domain = ports.domain[port];
+    this.zone = domains.routed[domain] === 1 ? ROUTED_ZONE : FIRST_DOMAIN_ZONE + domain;
     const pair = ports.v4Start[port] * 2;
     this.domain = domain;
     this.table = ports.routeTable[port];
@@ -193,7 +206,9 @@ export class Express implements Element {
 
   private forward(slot: number, i: number): boolean {
     const isRouted = this.isRouted[i] === 1;
-    if (this.hasSought && this.isSought[i] === 1) {
+    this.index = i;
+    this.place = NO_FLOW;
+    if (this.hasSought && this.sought[i] === SOUGHT.TRANSLATED) {
       const place = this.translate(slot, i, isRouted);
       if (place !== NO_FLOW) return place !== UNFIT && this.send(slot, place);
       if (this.isForService(i)) return false;
@@ -215,6 +230,7 @@ export class Express implements Element {
   private send(slot: number, place: number): boolean {
     const { pool } = this.context;
     const dst = pool.view.getInt32(pool.at[slot] + IP + ipv4.DST);
+    this.place = place;
     if (!this.route(slot, this.flows.hopOf(place), dst)) this.holdUp(slot, place);
     return true;
   }
@@ -239,8 +255,16 @@ export class Express implements Element {
     if (tables.nextHops.kind[hop] !== NEXT_HOP.PEER)
       return this.note(slot) && this.toPortOrNeighbour(slot, hop, dst);
     if (isSyn(pool.view, pool.at[slot])) return false;
-    if ((pool.flags[slot] | pool.gsoType[slot]) === 0) return this.encapsulate.addPlain(slot, target);
-    return this.note(slot) && this.toPeer(slot, target);
+    if ((pool.flags[slot] | pool.gsoType[slot]) !== 0) return this.note(slot) && this.toPeer(slot, target);
+    return this.isAdmitted(slot, this.asked, ROUTED_ZONE) && this.encapsulate.addPlain(slot, target);
+  }
+
+  /** @param asked what policy asks at both ends. */
+  private isAdmitted(slot: number, asked: number, zone: number): boolean {
+    if (asked === 0) return true;
+    if (this.place >= 0) return this.flows.isAdmitted(this.place);
+    const isSought = this.hasSought && this.sought[this.index] !== SOUGHT.NOT;
+    return this.flows.admits(slot, isSought ? this.index : NONE, zone);
   }
 
   private owns(src: number): boolean {
@@ -270,6 +294,7 @@ export class Express implements Element {
     const egress = known < 0 ? this.wayOut(hi, lo) : known;
     if (egress < 0 || egress >= PEER_EGRESS || egress === this.port) return false;
     if (segmentLength(pool, slot) > tables.ports.expressMtu[egress]) return false;
+    if (!this.isAdmitted(slot, this.asked | this.context.policies.asks[egress], this.zone)) return false;
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
     return true;
@@ -286,6 +311,7 @@ export class Express implements Element {
     const { pool, tables } = this.context;
     const { peers, tunnel } = tables;
     if (!this.encapsulate.reaches(peer) || segmentLength(pool, slot) > peers.mtu[peer]) return false;
+    if (!this.isAdmitted(slot, this.asked, ROUTED_ZONE)) return false;
     this.rewrite(slot, tunnel.domain, peers.macHi[peer], peers.macLo[peer] | 0);
     pool.egress[slot] = PEER_EGRESS + peer;
     this.encapsulate.add(slot);
@@ -302,6 +328,7 @@ export class Express implements Element {
     const egress = neighbours.port(index);
     if (egress === SWITCH_PORT || egress >= PEER_EGRESS || ports.open[egress] !== 1) return false;
     if (segmentLength(pool, slot) > ports.expressMtu[egress]) return false;
+    if (!this.isAdmitted(slot, this.asked | this.context.policies.asks[egress], ROUTED_ZONE)) return false;
     this.rewrite(slot, domain, neighbours.macHi(index), neighbours.macLo(index) | 0);
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);
@@ -319,6 +346,7 @@ export class Express implements Element {
     const { pool, tables } = this.context;
     const { ports } = tables;
     if (ports.open[egress] !== 1 || segmentLength(pool, slot) > ports.expressMtu[egress]) return false;
+    if (!this.isAdmitted(slot, this.asked | this.context.policies.asks[egress], ROUTED_ZONE)) return false;
     this.rewrite(slot, ports.domain[egress], ports.macHi[egress], ports.macLo[egress] | 0);
     pool.egress[slot] = egress;
     this.egress.output(slot, egress);

@@ -24,8 +24,14 @@ import { readTuple, ZONE } from './tuple.js';
 /** What `choose` answers. */
 export const CHOICE = { NO_SERVICE: 0, NOBODY: 1, ELSEWHERE: 2, CHOSEN: 3 } as const;
 
-/** Kinds of decisions about flows; `target` is the next hop of the way to the backend, or -1. */
-export const DECISION = { TRANSLATE: 1 } as const;
+/** Bits of the kind of a decision about a flow. */
+export const DECISION = {
+  /** `target` is the next hop of the way to the backend, or -1; `argument` that of answers. */
+  TRANSLATE: 1,
+  /** Policy lets it pass, or refuses it. Without TRANSLATE, `target` and `argument` name the rules for egress and ingress. */
+  ADMIT: 2,
+  REFUSE: 4,
+} as const;
 
 /** Other source ports that are tried where a connection with the same backend has the client's own. */
 const SOURCE_PORTS = 32;

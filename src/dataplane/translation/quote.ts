@@ -13,6 +13,7 @@ import * as extensions from '../../wire/ipv6-extensions.js';
 import { GSO } from '../../wire/virtio-net.js';
 import type { Context } from '../element.js';
 import { type FlowKey, IPV6, subjectOf } from '../flows/flow-key.js';
+import { answerPorts, isIcmp, queryPorts } from '../flows/icmp-queries.js';
 import { KIND, PACKET } from '../pool.js';
 import type { Rewritten } from './rewrite.js';
 import { hasPorts, swapPorts, ZONE } from './tuple.js';
@@ -25,31 +26,33 @@ export class Quote {
   private l3 = 0;
   private l4 = 0;
   private protocol = 0;
+  private isQueryToo = false;
 
   constructor(private readonly context: Context) {}
 
-  /** Finds the quote of the ICMP error in `slot`. False where it has no ports. */
-  read(slot: number): boolean {
+  /** Finds the quote of the ICMP error in `slot`. False where it has no ports, nor is the query that is asked for besides. */
+  read(slot: number, isQueryToo = false): boolean {
     const { pool } = this.context;
+    this.isQueryToo = isQueryToo;
     this.l3 = pool.l4[slot] + icmp.HEADER_LENGTH;
     const end = pool.l3[slot] + pool.l3Length[slot];
     return pool.kind[slot] === KIND.IPV4 ? this.readIpv4(end) : this.readIpv6(end);
   }
 
   /** The tuple of the packets that go the way which the error goes: the quoted one's other way. */
-  fill(key: FlowKey): void {
+  fill(key: FlowKey, zone: number = ZONE): void {
     const { view } = this.context.pool;
-    const { l3 } = this;
-    const ports = swapPorts(view.getInt32(this.l4));
+    const { l3, protocol } = this;
+    const ports = this.portsOfAnswers();
     if (ipv4.version(view, l3) === 4) {
-      key.setIpv4(ZONE, this.protocol, view.getInt32(l3 + ipv4.DST), view.getInt32(l3 + ipv4.SRC), ports);
+      key.setIpv4(zone, protocol, view.getInt32(l3 + ipv4.DST), view.getInt32(l3 + ipv4.SRC), ports);
       return;
     }
     for (let i = 0; i < 4; i++) {
       key.source[i] = ipv6.dstWord(view, l3, i);
       key.destination[i] = ipv6.srcWord(view, l3, i);
     }
-    key.seal(subjectOf(ZONE, IPV6, this.protocol), ports);
+    key.seal(subjectOf(zone, IPV6, protocol), ports);
   }
 
   /**
@@ -63,6 +66,12 @@ export class Quote {
     else this.rewriteIpv6(slot, quoted);
     view.setInt32(this.l4, quoted.ports);
     this.seal(slot);
+  }
+
+  private portsOfAnswers(): number {
+    const { view } = this.context.pool;
+    if (!isIcmp(this.protocol)) return swapPorts(view.getInt32(this.l4));
+    return answerPorts(this.protocol, queryPorts(view, this.l4));
   }
 
   private readIpv4(end: number): boolean {
@@ -85,7 +94,8 @@ export class Quote {
   private found(l4: number, protocol: number, end: number): boolean {
     this.l4 = l4;
     this.protocol = protocol;
-    return hasPorts(protocol) && l4 + PORTS <= end;
+    if (hasPorts(protocol)) return l4 + PORTS <= end;
+    return this.isQueryToo && isIcmp(protocol) && l4 + icmp.HEADER_LENGTH <= end;
   }
 
   private rewriteIpv4(slot: number, { source, destination }: Rewritten): void {

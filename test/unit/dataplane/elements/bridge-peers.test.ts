@@ -6,6 +6,7 @@ import { InMemoryDevice } from '../../../../src/dataplane/devices/memory.js';
 import { Egress } from '../../../../src/dataplane/egress.js';
 import { Flood } from '../../../../src/dataplane/elements/flood.js';
 import { Forward } from '../../../../src/dataplane/elements/forward.js';
+import { Enforcer } from '../../../../src/dataplane/policy/enforcer.js';
 import { PACKET } from '../../../../src/dataplane/pool.js';
 import type { Snapshot } from '../../../../src/dataplane/snapshot.js';
 import { GSO } from '../../../../src/wire/virtio-net.js';
@@ -114,7 +115,8 @@ describe('Flood, to peers', () => {
     const device = new InMemoryDevice({ context: { pool, counters }, port: 2 });
     egress.attach(device);
     const tunnel = fixture.batch();
-    const element = new Flood(fixture.context, fixture.batch(), egress, tunnel);
+    const enforcer = new Enforcer(fixture.context, 1);
+    const element = new Flood(fixture.context, fixture.batch(), egress, tunnel, enforcer);
     const targets = (): number[] =>
       Array.from(tunnel.slots.subarray(0, tunnel.count), (slot) => pool.egress[slot] - PEER_EGRESS);
     return { fixture, egress, device, tunnel, element, targets };

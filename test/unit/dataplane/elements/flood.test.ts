@@ -4,6 +4,7 @@ import { OFFLOAD } from '../../../../src/dataplane/device.js';
 import { InMemoryDevice } from '../../../../src/dataplane/devices/memory.js';
 import { Egress } from '../../../../src/dataplane/egress.js';
 import { Flood } from '../../../../src/dataplane/elements/flood.js';
+import { Enforcer } from '../../../../src/dataplane/policy/enforcer.js';
 import { PACKET } from '../../../../src/dataplane/pool.js';
 import type { Snapshot } from '../../../../src/dataplane/snapshot.js';
 import { GSO } from '../../../../src/wire/virtio-net.js';
@@ -90,7 +91,8 @@ function setUp({ snapshot = networks({ ports: [3, 1] }), slots = 16, offloads }:
     egress.attach(device);
     return device;
   });
-  const element = new Flood(fixture.context, fixture.batch(), egress, fixture.batch());
+  const enforcer = new Enforcer(fixture.context, 1);
+  const element = new Flood(fixture.context, fixture.batch(), egress, fixture.batch(), enforcer);
   const sent = () => devices.map((device) => device.take());
   const frames = () => sent().map((packets) => packets.map((packet) => hex(packet.bytes)));
   return { fixture, egress, element, sent, frames };

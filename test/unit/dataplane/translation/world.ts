@@ -145,13 +145,18 @@ export class ServiceWorld {
   constructor(
     private readonly judge: ScapyProcess,
     options: HarnessOptions = {},
+    snapshot: Snapshot = WORLD,
   ) {
-    this.harness = new EngineHarness(WORLD, options);
+    this.harness = new EngineHarness(snapshot, options);
+  }
+
+  /** Of the next snapshot or change. */
+  protected next(): number {
+    return ++this.generation;
   }
 
   change(changed: ServiceSpec[], removed: number[] = []): void {
-    this.generation++;
-    this.harness.engine.changeServices({ generation: this.generation, changed, removed });
+    this.harness.engine.changeServices({ generation: this.next(), changed, removed });
   }
 
   /** Sends scapy's packet from a port to the router. */
