@@ -1,17 +1,19 @@
 /**
- * Publishes what is attached, and what services are, to the data plane. What is attached is compiled and swapped as a whole;
- * of services, only what is different is told. Both have their numbers out of one sequence, and go one after the other, so
- * that a number is higher than all that are in force.
+ * Publishes what is attached, what services are and what policies say, to the data plane. What is attached is compiled and swapped as a
+ * whole; of services and policies, only what is different is told. All have their numbers out of one sequence, and go one after the
+ * other, so that a number is higher than all that are in force.
  *
  * Calls that come while one is under way share the one after it, so that twenty attaches at once cost two
  * or three swaps. A plan that does not compile leaves the old snapshot in force and rejects its callers.
  */
+import type { PolicyChanges } from '../dataplane/policy-spec.js';
 import type { ServiceChanges } from '../dataplane/service-spec.js';
 import type { Snapshot } from '../dataplane/snapshot.js';
 import { EMPTY_SNAPSHOT } from '../dataplane/snapshot.js';
 import { TableCompiler, type TablesData } from '../dataplane/tables.js';
 import { compile } from './compile.js';
 import type { Plan } from './plan.js';
+import type { PlannedPolicies } from './policies/policy-plan.js';
 import type { PlanChanges } from './services/plan.js';
 
 export interface SwapTarget {
@@ -23,6 +25,11 @@ export interface ServicesTarget {
   changeServices(changes: ServiceChanges): Promise<void>;
 }
 
+export interface PoliciesTarget {
+  /** Resolves when it is in force everywhere. */
+  changePolicies(changes: PolicyChanges): Promise<void>;
+}
+
 /** Who knows what is different about services: live-services.ts. */
 export interface ServicesSource {
   /** What is different from what was taken before. */
@@ -30,6 +37,20 @@ export interface ServicesSource {
   /** It could not be taken, or whether what was taken is in force is not known. */
   lost(error: unknown): void;
 }
+
+/** The same of policies. */
+export interface PoliciesSource {
+  take(): PlannedPolicies;
+  lost(error: unknown): void;
+}
+
+const NO_POLICIES: PoliciesSource = {
+  take: () => ({
+    ...{ removedRulesets: [], removedSets: [], removedIdentities: [] },
+    ...{ sets: [], identities: [], rulesets: [], addresses: [], ports: [] },
+  }),
+  lost: () => {},
+};
 
 export class Publisher {
   /** The snapshot in force. */
@@ -39,18 +60,20 @@ export class Publisher {
   private running: Promise<void> = Promise.resolve();
   private nextSwap: Promise<void> | undefined;
   private nextServices: Promise<void> | undefined;
+  private nextPolicies: Promise<void> | undefined;
   private inForce = EMPTY_SNAPSHOT.generation;
   /** The last number that the data plane may have seen. */
   private issued = EMPTY_SNAPSHOT.generation;
   private readonly tables = new TableCompiler();
 
   constructor(
-    private readonly target: SwapTarget & ServicesTarget,
+    private readonly target: SwapTarget & ServicesTarget & PoliciesTarget,
     private readonly plan: (generation: number) => Plan,
     private readonly services: ServicesSource,
+    private readonly policies: PoliciesSource = NO_POLICIES,
   ) {}
 
-  /** Of what came into force last, snapshot or services. */
+  /** Of what came into force last, snapshot, services or policies. */
   get generation(): number {
     return this.inForce;
   }
@@ -68,9 +91,18 @@ export class Publisher {
   publishServices(): Promise<void> {
     this.nextServices ??= this.queue(() => {
       this.nextServices = undefined;
-      return this.change();
+      return this.changeServices();
     });
     return this.nextServices;
+  }
+
+  /** Resolves when what policies say at this moment is in force. */
+  publishPolicies(): Promise<void> {
+    this.nextPolicies ??= this.queue(() => {
+      this.nextPolicies = undefined;
+      return this.changePolicies();
+    });
+    return this.nextPolicies;
   }
 
   private queue(step: () => Promise<void>): Promise<void> {
@@ -90,7 +122,7 @@ export class Publisher {
     this.onSnapshot();
   }
 
-  private async change(): Promise<void> {
+  private async changeServices(): Promise<void> {
     try {
       const changes = this.services.take();
       if (changes.changed.length === 0 && changes.removed.length === 0) return;
@@ -102,4 +134,23 @@ export class Publisher {
       throw error;
     }
   }
+
+  private async changePolicies(): Promise<void> {
+    try {
+      const changes = this.policies.take();
+      if (isNothing(changes)) return;
+      const generation = ++this.issued;
+      await this.target.changePolicies({ generation, ...changes });
+      this.inForce = generation;
+    } catch (error) {
+      this.policies.lost(error);
+      throw error;
+    }
+  }
+}
+
+/** Neither an entry in a list, nor anything that is said anew. */
+function isNothing({ clusterCidrs, followsAll, ...lists }: PlannedPolicies): boolean {
+  if (clusterCidrs !== undefined || followsAll !== undefined) return false;
+  return Object.values(lists).every(({ length }) => length === 0);
 }

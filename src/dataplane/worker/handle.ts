@@ -13,6 +13,7 @@ import { DEFAULT_FLOWS } from '../connections.js';
 import { type CounterReader, SummedCounters } from '../counters.js';
 import { FlowReader } from '../flows/flow-reader.js';
 import type { PeerStates } from '../peer-states.js';
+import type { PolicyChanges } from '../policy-spec.js';
 import type { ServiceChanges } from '../service-spec.js';
 import type { TablesData } from '../tables.js';
 import { clockStart } from './clock.js';
@@ -190,6 +191,17 @@ export class Dataplane {
       for (const step of stepsOf(changes, this.generation)) {
         await this.ask({ type: 'services', changes: step });
       }
+      this.generation = changes.generation;
+    });
+  }
+
+  /**
+   * Resolves when what is different about policies is in force everywhere. Each worker takes it whole, between two packets: half of it may
+   * allow what neither the old nor the new policies do. Where it rejects because of what is in it, nothing has changed.
+   */
+  changePolicies(changes: PolicyChanges): Promise<void> {
+    return this.inOrder(async () => {
+      await this.ask({ type: 'policies', changes });
       this.generation = changes.generation;
     });
   }

@@ -4,6 +4,7 @@
  */
 import type { SharedConnections } from '../connections.js';
 import type { GossipShare } from '../gossip.js';
+import type { PolicyChanges } from '../policy-spec.js';
 import type { ServiceChanges } from '../service-spec.js';
 import type { TablesData } from '../tables.js';
 import type { RawPort, TapPort, TunnelPort } from './driver.js';
@@ -35,6 +36,7 @@ export type Request =
   | { readonly type: 'swap'; readonly tables: TablesData }
   /** Several may be parts of one change: all but the last have the generation before. */
   | { readonly type: 'services'; readonly changes: ServiceChanges }
+  | { readonly type: 'policies'; readonly changes: PolicyChanges }
   | { readonly type: 'learned' }
   | { readonly type: 'usage' }
   | { readonly type: 'stop' };

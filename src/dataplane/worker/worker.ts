@@ -107,6 +107,10 @@ class Worker {
         engine.changeServices(request.changes);
         answer(engine.generation);
         break;
+      case 'policies':
+        engine.changePolicies(request.changes);
+        answer(engine.generation);
+        break;
       case 'learned':
         answer(describeLearned(engine.context.learned, performance.now()));
         break;

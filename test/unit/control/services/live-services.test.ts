@@ -15,6 +15,7 @@ function world(expose = (changes: PlanChanges) => changes) {
   const faults = { refuses: false, swaps: 0 };
   const target = {
     swap: async () => void faults.swaps++,
+    changePolicies: async () => {},
     changeServices: async (changes: ServiceChanges) => {
       told.push(changes);
       for (const id of changes.removed) has.delete(id);
