@@ -6,6 +6,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OffloadFacts } from '../../src/dataplane/devices/memory.js';
+import type { Engine } from '../../src/dataplane/engine.js';
+import { ENGINE } from '../../src/dataplane/flows/flow-memory.js';
 import { PACKET } from '../../src/dataplane/pool.js';
 import { compileTables } from '../../src/dataplane/tables.js';
 import { EngineHarness, type HarnessPacket } from '../support/engine-harness.js';
@@ -22,13 +24,16 @@ import {
   FUZZ_OFFLOADS,
   FUZZ_PORTS,
   FUZZ_TUNNEL,
+  fuzzPolicies,
   fuzzSnapshot,
   limitedFuzzSnapshot,
+  policedFuzzSnapshot,
 } from '../support/fuzz-world.js';
 import { repairChecksums } from '../support/packet-repair.js';
 
 const golden = await goldenInputs();
 const TABLES = [true, false].map((isLarge) => compileTables(fuzzSnapshot(isLarge)));
+const POLICED = [true, false].map((isLarge) => compileTables(policedFuzzSnapshot(isLarge)));
 const LIMITED = [true, false].map((isLarge) => compileTables(limitedFuzzSnapshot(isLarge)));
 
 type Sent = Map<number, HarnessPacket[]>;
@@ -38,8 +43,16 @@ class Pair {
   private readonly long = make(false);
   private swaps = 0;
 
-  constructor(private readonly tables = TABLES) {
-    for (const { engine } of [this.short, this.long]) engine.swap(tables[0]);
+  constructor(
+    private readonly tables = TABLES,
+    private readonly isPoliced = false,
+  ) {
+    for (const { engine } of [this.short, this.long]) this.swap(engine);
+  }
+
+  private swap(engine: Engine): void {
+    engine.swap(this.tables[this.swaps % 2]);
+    if (this.isPoliced) engine.changePolicies(fuzzPolicies(this.swaps, 1000 + this.swaps));
   }
 
   /** What both send of the same. */
@@ -57,12 +70,19 @@ class Pair {
     if (swap) this.swaps++;
     for (const harness of [this.short, this.long]) {
       harness.now += wait;
-      if (swap) harness.engine.swap(this.tables[this.swaps % 2]);
+      if (swap) this.swap(harness.engine);
     }
   }
 
   counts(): unknown[] {
     return [this.short, this.long].map((harness) => ({ ...harness.totals(), drops: harness.dropsByPort() }));
+  }
+
+  flows(): unknown[] {
+    return [this.short, this.long].map(({ engine }) => {
+      const { flows } = engine.context;
+      return { size: flows.size, opened: flows.count(ENGINE.OPENED), expired: flows.count(ENGINE.EXPIRED) };
+    });
   }
 
   drops(): unknown[] {
@@ -184,6 +204,31 @@ describe('the short way beside the long one', () => {
         expect(short).toEqual(long);
       };
       fuzz('express with limits', mixed(), check, { budget: 3000 });
+      expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  it(
+    'sends the same octets where policies ask, and follows the same connections',
+    () => {
+      const pair = new Pair(POLICED, true);
+      const check = ({ rounds }: FuzzCase): void => {
+        for (const round of rounds) {
+          pair.begin(round);
+          // Twice: of a connection only what comes after its first packet goes the short way.
+          for (const packet of [...round.packets, ...round.packets]) {
+            const [short, long] = pair.send([packet]);
+            expect(framesOf(short)).toEqual(framesOf(long));
+          }
+        }
+        const [short, long] = pair.counts();
+        expect(short).toEqual(long);
+        const [flows, same] = pair.flows();
+        expect(flows).toEqual(same);
+      };
+      fuzz('express with policies', mixed(), check, { budget: 3000 });
+      expect(pair.expressPackets).toBeGreaterThan(0);
       expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,

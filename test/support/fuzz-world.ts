@@ -9,6 +9,7 @@
  *     pair       ports 6 7     6 guarded, 7 not
  *     tunnel     port 10       VNI 1 in domain 9; peers 1, over IPv4, and 2, over IPv6
  */
+import type { PolicyChanges, PolicyRuleSpec } from '../../src/dataplane/policy-spec.js';
 import type {
   DomainSpec,
   NeighbourSpec,
@@ -177,3 +178,57 @@ export function limitedFuzzSnapshot(isLarge: boolean): Snapshot {
   });
   return { ...snapshot, ports };
 }
+
+/** The same with every pod's port policed. */
+export function policedFuzzSnapshot(isLarge: boolean): Snapshot {
+  const snapshot = fuzzSnapshot(isLarge);
+  const ports = snapshot.ports.map((each) =>
+    each.id === FUZZ_TUNNEL || each.id === 13 ? each : { ...each, policed: true },
+  );
+  return { ...snapshot, ports };
+}
+
+/**
+ * What policies say in turn: nobody asks but all are followed; two may be sent to by some pods and ports only, one may send to the
+ * second peer's network only; all is refused; and nothing.
+ */
+export function fuzzPolicies(turn: number, generation: number): PolicyChanges {
+  const pods = FUZZ_PORTS.filter((id) => id !== FUZZ_TUNNEL && id !== 13);
+  const rulesOf = (id: number): { ingress: number; egress: number } => {
+    const isSome = turn % 4 === 1;
+    if (turn % 4 === 2) return { ingress: 1, egress: 1 };
+    return { ingress: isSome && id % 2 === 0 ? 2 : 0, egress: isSome && id % 3 === 0 ? 3 : 0 };
+  };
+  return {
+    generation,
+    clusterCidrs: ['10.0.0.0/8', 'fd00::/8'],
+    followsAll: turn % 4 === 0,
+    removedRulesets: [],
+    removedSets: [],
+    removedIdentities: [],
+    sets: [{ id: 0, identities: [11, 12, 14] }],
+    identities: [],
+    rulesets: [1, 2, 3].map((id) => ({
+      id,
+      tiers: [{ rules: RULES[id], otherwise: 'deny', note: 10 * id }],
+    })),
+    addresses: [],
+    ports: pods.map((id) => ({ port: id, identity: 10 + id, ...rulesOf(id) })),
+  };
+}
+
+const RULES: Readonly<Record<number, readonly PolicyRuleSpec[]>> = {
+  1: [],
+  2: [
+    { action: 'allow', note: 21, peers: { sets: [0], blocks: [] } },
+    { action: 'allow', note: 22, ports: [{ protocol: 'UDP', from: 1, to: 9999 }] },
+  ],
+  3: [
+    {
+      action: 'allow',
+      note: 31,
+      peers: { sets: [], blocks: [{ cidr: '10.0.0.0/8', except: ['10.2.0.0/16'] }] },
+    },
+    { action: 'allow', note: 32, peers: { sets: [0], blocks: [{ cidr: 'fd00::/8' }] } },
+  ],
+};
