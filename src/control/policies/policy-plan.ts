@@ -28,6 +28,7 @@ import {
 import { podKeyOf } from '../services/types.js';
 import { draftOf, type PolicyDraft } from './drafts.js';
 import { Identities, type Identity, identitySpec, type Placed } from './identities.js';
+import { Judge } from './judge.js';
 import { NamedPorts } from './named-ports.js';
 import { Namespaces } from './namespaces.js';
 import { Notes } from './notes.js';
@@ -37,7 +38,7 @@ import { inOrder, PolicyIndex, rulesetKey, subjectAnchors } from './policy-index
 import { type Ruleset, Rulesets, rulesetSpec } from './rulesets.js';
 import { type Labels, matches } from './selectors.js';
 import { type PolicySet, Sets, setSpec } from './sets.js';
-import type { PolicyNode, PolicyNote, PolicyPod } from './types.js';
+import type { PolicyAnswer, PolicyNode, PolicyNote, PolicyPod, PolicyQuestion } from './types.js';
 import { type AnyPolicy, DIRECTIONS, type Direction, type LabelSelector } from './types.js';
 
 /** The publisher gives it its number. */
@@ -71,12 +72,16 @@ export class PolicyPlan {
   private readonly policies = new PolicyIndex(this.namespaces);
   private readonly places = new Places();
   private readonly pods = new Map<string, { readonly pod: PolicyPod; readonly placed: readonly Placed[] }>();
+  /** Keys of pods by NAMESPACE/NAME. */
+  private readonly byName = new Map<string, Set<string>>();
+  private readonly byAddress = new Map<string, Set<Placed>>();
   private readonly nodes = new Map<string, PolicyNode>();
   private readonly domains = new Map<string, number>();
   private readonly ports = new Map<number, Placed>();
   private readonly changedPorts = new Set<number>();
   /** Identities whose policies may be others. */
   private readonly dirty = new Set<Identity>();
+  private judging: Judge | undefined;
   private serial = 0;
   private cidrs: readonly string[] = [];
   private toldCidrs: readonly string[] = [];
@@ -119,6 +124,7 @@ export class PolicyPlan {
     // After the new ones, so that what both have is not lost on the way.
     if (before) this.withdrawPod(before);
     this.pods.set(key, { pod, placed });
+    addTo(this.byName, nameOf(pod), key);
   }
 
   /** @param key of podKeyOf */
@@ -126,6 +132,7 @@ export class PolicyPlan {
     const known = this.pods.get(key);
     if (!known) return;
     this.pods.delete(key);
+    removeFrom(this.byName, nameOf(known.pod), key);
     this.withdrawPod(known);
   }
 
@@ -222,6 +229,48 @@ export class PolicyPlan {
     return this.notes.of(note);
   }
 
+  /** @throws PodwireError NOT_FOUND, INVALID: judge.ts */
+  judge(question: PolicyQuestion): PolicyAnswer {
+    this.settle();
+    this.judging ??= new Judge({
+      pods: (key) => this.podsNamed(key),
+      podAt: (address) => this.podAt(address),
+      node: (name) => this.nodes.get(name),
+      nodeAt: (address) => [...this.nodes.values()].find(({ addresses }) => addresses.includes(address)),
+      withRuleset: (identity, direction, use) => this.withRuleset(identity, direction, use),
+      clusterCidrs: () => this.cidrs,
+      noteOf: (note) => this.noteOf(note),
+    });
+    return this.judging.judge(question);
+  }
+
+  private podsNamed(key: string): (readonly Placed[])[] {
+    const isWhole = key.includes('@');
+    return [...(this.byName.get(key.split('@')[0]) ?? [])].flatMap((whole) => {
+      const known = this.pods.get(whole);
+      return known && (!isWhole || whole === key) ? [known.placed] : [];
+    });
+  }
+
+  /** Of those that are routed first: an overlay may have the address of somebody else. */
+  private podAt(address: string): Placed | undefined {
+    const placed = [...(this.byAddress.get(address) ?? [])];
+    return placed.findLast(({ at }) => !this.domains.has(at.network)) ?? placed.at(-1);
+  }
+
+  private withRuleset<T>(
+    identity: Identity,
+    direction: Direction,
+    use: (ruleset: Ruleset | undefined) => T,
+  ): T {
+    const ruleset = this.acquireRuleset(identity, direction, this.policies.selecting(identity));
+    try {
+      return use(ruleset);
+    } finally {
+      if (ruleset) this.rulesets.release(ruleset);
+    }
+  }
+
   private withdrawPolicy(key: string, draft: PolicyDraft): void {
     this.policies.remove(key, draft);
     this.markSubjects(draft);
@@ -244,6 +293,7 @@ export class PolicyPlan {
     const identity = this.identities.acquire(pod, at.network);
     if (identity.uses === 1) this.sets.identityAdded(identity);
     const placed = { pod, at, identity };
+    for (const ip of at.ips) addTo(this.byAddress, ip, placed);
     this.claimAddresses(placed);
     if (at.port === undefined) return placed;
     identity.locals.add(placed);
@@ -268,6 +318,7 @@ export class PolicyPlan {
   private withdraw(placed: Placed): void {
     const { at, identity } = placed;
     this.releaseAddresses(placed);
+    for (const ip of at.ips) removeFrom(this.byAddress, ip, placed);
     if (identity.locals.delete(placed)) this.dirty.add(identity);
     if (at.port !== undefined && this.ports.get(at.port) === placed) this.ports.delete(at.port);
     this.identities.release(identity);
@@ -336,4 +387,20 @@ export class PolicyPlan {
 export function policyKey(policy: AnyPolicy): string {
   const { namespace = 'default', name } = policy.metadata;
   return policy.kind === 'NetworkPolicy' ? `${namespace}/${name}` : name;
+}
+
+function nameOf({ namespace, name }: PolicyPod): string {
+  return `${namespace}/${name}`;
+}
+
+function addTo<T>(sets: Map<string, Set<T>>, key: string, thing: T): void {
+  const known = sets.get(key);
+  if (known) known.add(thing);
+  else sets.set(key, new Set([thing]));
+}
+
+function removeFrom<T>(sets: Map<string, Set<T>>, key: string, thing: T): void {
+  const known = sets.get(key);
+  known?.delete(thing);
+  if (known?.size === 0) sets.delete(key);
 }
