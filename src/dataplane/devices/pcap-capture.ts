@@ -1,5 +1,6 @@
 /**
- * A capture file in memory: classic pcap with Ethernet packets, in either octet order.
+ * A capture file in memory: classic pcap, in either octet order, with Ethernet packets unless the caller takes others, too
+ * (pcapng-capture.ts reads the newer format into the same).
  *
  * Held in one piece with an index, so that replaying it allocates nothing: a packet costs its octets and 16 of
  * index. `readCapture` refuses what it cannot give back exactly, and says which tool makes it readable. Packets
@@ -34,6 +35,8 @@ export class Capture {
     readonly length: Uint32Array,
     /** Microseconds since 1970. */
     readonly time: Float64Array,
+    /** How each begins: LINKTYPE_*. Without it, all are Ethernet. */
+    readonly linkTypes = new Uint16Array(at.length).fill(LINKTYPE_ETHERNET),
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -43,10 +46,16 @@ export class Capture {
   }
 }
 
-/** @throws PcapError, with any code but PCAP_WRITE_FAILED. */
-export async function readCapture(path: string): Promise<Capture> {
+/**
+ * @param accepts link types that the caller can make something of.
+ * @throws PcapError, with any code but PCAP_WRITE_FAILED.
+ */
+export async function readCapture(
+  path: string,
+  accepts: readonly number[] = [LINKTYPE_ETHERNET],
+): Promise<Capture> {
   const size = await checkFile(path);
-  const packets = new CaptureBuilder(path, size);
+  const packets = new CaptureBuilder(path, size, accepts);
   await parseFile(path, packets);
   return packets.build();
 }
@@ -95,13 +104,13 @@ function checkMagic(path: string, head: Buffer): void {
   throw new PcapError('PCAP_NOT_A_CAPTURE', `${path} is no capture file: ${advice}`);
 }
 
-function unreadable(path: string, cause: unknown): PcapError {
+export function unreadable(path: string, cause: unknown): PcapError {
   const { message } = cause as Error;
   const advice = 'give the path of a file that this user may read';
   return new PcapError('PCAP_UNREADABLE', `${path} cannot be read (${message}): ${advice}`, { cause });
 }
 
-function truncated(path: string, packet: number): PcapError {
+export function truncated(path: string, packet: number): PcapError {
   const place = packet === 0 ? 'in its header' : `within packet ${packet}`;
   const advice = `keep what is whole with \`editcap -F pcap ${path} OUT.pcap\``;
   return new PcapError('PCAP_TRUNCATED', `${path} ends ${place}: ${advice}`);
@@ -139,10 +148,12 @@ class CaptureBuilder {
   private readonly length: number[] = [];
   private readonly time: number[] = [];
   private used = 0;
+  private linkType = LINKTYPE_ETHERNET;
 
   constructor(
     private readonly path: string,
     private readonly size: number,
+    private readonly accepts: readonly number[],
   ) {
     this.bytes = new Uint8Array(size);
   }
@@ -153,23 +164,12 @@ class CaptureBuilder {
       const version = `${majorVersion}.${minorVersion}`;
       throw new PcapError('PCAP_VERSION', `${this.path} has pcap version ${version}, not 2.4: ${convert}`);
     }
-    const linkType = linkLayerType & LINKTYPE_MASK;
-    if (linkType !== LINKTYPE_ETHERNET) {
-      const advice = 'capture on an Ethernet interface, not on `any`';
-      const found = `link type ${linkType}, not Ethernet (${LINKTYPE_ETHERNET})`;
-      throw new PcapError('PCAP_LINK_TYPE', `${this.path} has ${found}: ${advice}`);
-    }
+    this.linkType = linkLayerType & LINKTYPE_MASK;
+    if (!this.accepts.includes(this.linkType)) throw wrongLinkType(this.path, this.linkType, this.accepts);
   }
 
   add({ header, data }: PcapPacket): void {
-    if (data.length > FRAME_ROOM) {
-      const place = `${this.path}: packet ${this.at.length + 1} has ${data.length} bytes`;
-      const advice = `cut it with \`editcap -F pcap -s ${FRAME_ROOM} ${this.path} OUT.pcap\``;
-      throw new PcapError(
-        'PCAP_PACKET_TOO_LONG',
-        `${place}, more than a packet holds (${FRAME_ROOM}): ${advice}`,
-      );
-    }
+    checkLength(this.path, this.at.length + 1, data.length);
     this.bytes.set(data, this.used);
     this.at.push(this.used);
     this.length.push(data.length);
@@ -179,9 +179,32 @@ class CaptureBuilder {
 
   /** @throws PcapError where the packets do not fill the file: the parser stops silently at a cut. */
   build(): Capture {
-    const { bytes, at, length, time, used } = this;
+    const { bytes, at, length, time, used, linkType } = this;
     const parsed = FILE_HEADER + at.length * PACKET_HEADER + used;
     if (parsed !== this.size) throw truncated(this.path, at.length + 1);
-    return new Capture(bytes, Uint32Array.from(at), Uint32Array.from(length), Float64Array.from(time));
+    return new Capture(
+      bytes,
+      Uint32Array.from(at),
+      Uint32Array.from(length),
+      Float64Array.from(time),
+      new Uint16Array(at.length).fill(linkType),
+    );
   }
+}
+
+export function checkLength(path: string, packet: number, length: number): void {
+  if (length <= FRAME_ROOM) return;
+  const place = `${path}: packet ${packet} has ${length} bytes`;
+  const advice = `cut it with \`editcap -F pcap -s ${FRAME_ROOM} ${path} OUT.pcap\``;
+  throw new PcapError(
+    'PCAP_PACKET_TOO_LONG',
+    `${place}, more than a packet holds (${FRAME_ROOM}): ${advice}`,
+  );
+}
+
+export function wrongLinkType(path: string, found: number, accepts: readonly number[]): PcapError {
+  const isEthernet = accepts.length === 1;
+  const wanted = isEthernet ? `Ethernet (${LINKTYPE_ETHERNET})` : `one of ${accepts.join(', ')}`;
+  const advice = isEthernet ? 'capture on an Ethernet interface, not on `any`' : 'capture on one interface';
+  return new PcapError('PCAP_LINK_TYPE', `${path} has link type ${found}, not ${wanted}: ${advice}`);
 }

@@ -23,5 +23,13 @@ export const PACKET_HEADER = 16;
 export const SNAPLEN = 262_144;
 
 export const LINKTYPE_ETHERNET = 1;
+/** IPv4 or IPv6 without a link header, as on tunnels; the second is what BSD's numbers make of it. */
+export const LINKTYPE_RAW = 101;
+export const LINKTYPE_RAW_BSD = 12;
+export const LINKTYPE_IPV4 = 228;
+export const LINKTYPE_IPV6 = 229;
+/** What `tcpdump -i any` writes: a header of 16 octets with the protocol at its end, or of 20 with it at the beginning. */
+export const LINKTYPE_LINUX_SLL = 113;
+export const LINKTYPE_LINUX_SLL2 = 276;
 /** The upper bits of the link type tell of a frame check sequence. */
 export const LINKTYPE_MASK = 0x0fff_ffff;
