@@ -6,12 +6,12 @@ import { invalid, unsupported } from '../errors.js';
 
 const EGRESS_ONLY = ['networks', 'nodes'];
 
-/** Of network-policy-api 0.1.0, where they stood; gone since. */
+/** Of network-policy-api 0.1.0; gone since. */
 const EARLY_FIELDS = [
-  'namespaces.namespaceSelector',
   'namespaces.sameLabels',
   'namespaces.notSameLabels',
-  'pods.namespaces',
+  'pods.namespaces.sameLabels',
+  'pods.namespaces.notSameLabels',
 ];
 
 /** @param policy of any shape. @throws PodwireError UNSUPPORTED or INVALID, naming the field */
@@ -31,10 +31,7 @@ function refuseUndone(peer: unknown, field: string): void {
   }
   const early = EARLY_FIELDS.find((path) => path.split('.').reduce(fieldOf, peer) !== undefined);
   if (early === undefined) return;
-  throw unsupported(
-    `${field}.${early}`,
-    'is of an early version of the API: namespaces is a selector of labels itself, and pods has namespaceSelector and podSelector',
-  );
+  throw unsupported(`${field}.${early}`, 'is of an early version of the API and not supported');
 }
 
 function* peersIn(

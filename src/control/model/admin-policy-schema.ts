@@ -15,12 +15,20 @@ const MOST_CIDR = 43;
 
 const { namespace: _, ...META } = KUBERNETES_META.properties as Record<string, Schema>;
 
+/** `namespaceSelector` within `namespaces` is how network-policy-api 0.1.0 had it, and how most examples of it are written. */
 const SELECTION = {
-  namespaces: LABEL_SELECTOR,
-  pods: closed({ namespaceSelector: LABEL_SELECTOR, podSelector: LABEL_SELECTOR }, [
-    'namespaceSelector',
-    'podSelector',
-  ]),
+  namespaces: {
+    ...LABEL_SELECTOR,
+    properties: { ...(LABEL_SELECTOR.properties as object), namespaceSelector: LABEL_SELECTOR },
+  },
+  pods: closed(
+    {
+      namespaceSelector: LABEL_SELECTOR,
+      namespaces: closed({ namespaceSelector: LABEL_SELECTOR }, ['namespaceSelector']),
+      podSelector: LABEL_SELECTOR,
+    },
+    ['podSelector'],
+  ),
 };
 
 const TARGET = {

@@ -1,9 +1,9 @@
 /**
  * `policy.networking.k8s.io/v1alpha1 AdminNetworkPolicy` and `BaselineAdminNetworkPolicy`: schemas, the checks that their
  * resource definitions make beyond a schema (network-policy-api, apis/v1alpha1), and their normal form: TCP where a port names
- * no protocol, prefixes canonical, empty lists of rules left out.
+ * no protocol, prefixes canonical, empty lists of rules left out, selectors of namespaces where they are since version 0.1.1.
  *
- * Refused by name: peers by names of domains, and selectors of namespaces as early versions had them.
+ * Refused by name: peers by names of domains, and `sameLabels` and `notSameLabels` of version 0.1.0.
  */
 import { invalid } from '../errors.js';
 import type {
@@ -13,6 +13,7 @@ import type {
   AdminPolicyRule,
   AdminPolicySubject,
   BaselineAdminNetworkPolicy,
+  LabelSelector,
 } from '../policies/types.js';
 import { refuseForeignFields } from './admin-policy-fields.js';
 import { ADMIN_POLICY_SCHEMA, BASELINE_POLICY_SCHEMA } from './admin-policy-schema.js';
@@ -24,6 +25,15 @@ import { SERVICE_NAME } from './service-ports.js';
 
 /** There is one baseline, of this name. */
 export const BASELINE_NAME = 'default';
+
+type PodSelection = NonNullable<AdminPolicySubject['pods']>;
+type GivenNamespaces = LabelSelector & { namespaceSelector?: LabelSelector };
+type GivenPods = {
+  namespaceSelector?: LabelSelector;
+  namespaces?: GivenNamespaces;
+  podSelector: LabelSelector;
+};
+type GivenSelection = { namespaces?: GivenNamespaces; pods?: GivenPods };
 
 const checkAdmin = checker<AdminNetworkPolicy>(ADMIN_POLICY_SCHEMA);
 const checkBaseline = checker<BaselineAdminNetworkPolicy>(BASELINE_POLICY_SCHEMA);
@@ -120,16 +130,29 @@ function normalNetworks(field: string, networks: readonly string[]): string[] {
   });
 }
 
-function normalSelection(field: string, selection: AdminPolicySubject): AdminPolicySubject {
+function normalSelection(field: string, selection: GivenSelection): AdminPolicySubject {
   onlyOne(field, selection);
   const { namespaces, pods } = selection;
-  if (namespaces) return { namespaces: normalSelector(`${field}.namespaces`, namespaces) };
-  const { namespaceSelector = {}, podSelector = {} } = pods ?? {};
+  if (pods) return { pods: normalPods(`${field}.pods`, pods) };
+  return { namespaces: normalNamespaces(`${field}.namespaces`, namespaces ?? {}) };
+}
+
+function normalNamespaces(field: string, { namespaceSelector, ...labels }: GivenNamespaces): LabelSelector {
+  if (!namespaceSelector) return normalSelector(field, labels);
+  const [other] = Object.keys(labels);
+  if (other !== undefined) throw invalid(`${field}.${other}`, 'has no place beside namespaceSelector');
+  return normalSelector(`${field}.namespaceSelector`, namespaceSelector);
+}
+
+function normalPods(field: string, { namespaceSelector, namespaces, podSelector }: GivenPods): PodSelection {
+  if (namespaces && namespaceSelector)
+    throw invalid(`${field}.namespaces`, 'has no place beside namespaceSelector');
+  if (!namespaces && !namespaceSelector) throw invalid(`${field}.namespaceSelector`, 'is missing');
   return {
-    pods: {
-      namespaceSelector: normalSelector(`${field}.pods.namespaceSelector`, namespaceSelector),
-      podSelector: normalSelector(`${field}.pods.podSelector`, podSelector),
-    },
+    namespaceSelector: namespaces
+      ? normalNamespaces(`${field}.namespaces`, namespaces)
+      : normalSelector(`${field}.namespaceSelector`, namespaceSelector ?? {}),
+    podSelector: normalSelector(`${field}.podSelector`, podSelector),
   };
 }
 

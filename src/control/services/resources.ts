@@ -38,26 +38,15 @@ import {
   SLICES,
 } from './resources-copy.js';
 import { type KindParts, StoredKind } from './resources-kind.js';
+import type { ResourceListener } from './resources-listener.js';
 import { NamespaceResources } from './resources-namespaces.js';
 import { ServiceResources } from './resources-services.js';
 import { SliceResources } from './resources-slices.js';
 import { StoredResources } from './resources-stored.js';
 import { NODE_PORTS, SERVICE_IPS, SERVICE_PORTS } from './service-claims.js';
-import type { EndpointSlice, Namespace, Service } from './types.js';
+import type { EndpointSlice, Namespace } from './types.js';
 
-/** Called in the turn in which a change is heard of; keys are NAMESPACE/NAME. */
-export interface ResourceListener {
-  setService?(service: Service): void;
-  removeService?(key: string): void;
-  setSlice?(slice: EndpointSlice): void;
-  removeSlice?(key: string): void;
-  setNamespace?(namespace: Namespace): void;
-  /** The object; things in it may be left. */
-  removeNamespace?(name: string): void;
-  setPolicy?(policy: AnyPolicy): void;
-  /** @param key NAMESPACE/NAME of a NetworkPolicy, NAME of the others */
-  removePolicy?(kind: AnyPolicy['kind'], key: string): void;
-}
+export type { ResourceListener };
 
 export interface ResourcesParts {
   /** The cluster store. */
