@@ -12,6 +12,7 @@ import { Connections } from './connections.js';
 import type { Counters } from './counters.js';
 import type { FlowTable } from './flows/flow-table.js';
 import type { Learned } from './learned.js';
+import type { Denials } from './policy/denials.js';
 import type { PolicyTable } from './policy/policy-table.js';
 import type { PacketPool } from './pool.js';
 import type { AffinityTable } from './services/affinity.js';
@@ -49,6 +50,7 @@ export class Context {
   generation = 0;
   readonly services: ServiceTable;
   readonly policies: PolicyTable;
+  readonly denials: Denials;
   readonly flows: FlowTable;
   readonly affinity: AffinityTable;
   /** By port, shared with other engines: 1 where answers to translated connections may come in. */
@@ -66,6 +68,7 @@ export class Context {
   ) {
     this.services = connections.services;
     this.policies = connections.policies;
+    this.denials = connections.denials;
     this.flows = connections.flows;
     this.affinity = connections.affinity;
     this.tracked = connections.tracked;

@@ -19,6 +19,8 @@ export const OPEN_RULESET = 0;
 
 /** Of a verdict that no policy has decided: nothing selects the pod. */
 export const NO_NOTE = 0;
+/** Notes are below it: what each has refused is counted. As small as can be. */
+export const MOST_NOTES = 1 << 20;
 
 /** allow, deny: that is the verdict · pass: what the tier says is skipped, the next one decides. */
 export const POLICY_ACTIONS = ['allow', 'deny', 'pass'] as const;

@@ -11,6 +11,7 @@
  * Control path; plain arrays.
  */
 import {
+  MOST_NOTES,
   POLICY_ACTIONS,
   type PolicyPorts,
   type PolicyRuleSpec,
@@ -23,8 +24,6 @@ import { RANGE4_WORDS, RANGE6_WORDS, rangesOf } from './address-ranges.js';
 
 /** Numbers of sets and identities are below it. */
 export const MOST_MEMBERS = 1 << 20;
-/** Notes are below it: denials are counted by note (denial-memory.ts). */
-export const MOST_NOTES = 1 << 20;
 
 export const TIER = { RULES: 0, OTHERWISE: 1, NOTE: 2 } as const;
 export const TIER_WORDS = 3;

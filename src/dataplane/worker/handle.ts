@@ -13,6 +13,7 @@ import { DEFAULT_FLOWS } from '../connections.js';
 import { type CounterReader, SummedCounters } from '../counters.js';
 import { FlowReader } from '../flows/flow-reader.js';
 import type { PeerStates } from '../peer-states.js';
+import { DenialReader } from '../policy/denial-reader.js';
 import type { PolicyChanges } from '../policy-spec.js';
 import type { ServiceChanges } from '../service-spec.js';
 import type { TablesData } from '../tables.js';
@@ -78,6 +79,8 @@ export class Dataplane {
   readonly peerStates: PeerStates;
   /** Connections, of all workers. Its `now` is `flowTime()`. */
   readonly flows: FlowReader;
+  /** What policies have refused, in all workers. Its `now` is `flowTime()`. */
+  readonly denials: DenialReader;
   /** The interface of a port has vanished under it. */
   onPortDown: (id: number, reason: string) => void = () => {};
   /**
@@ -105,6 +108,7 @@ export class Dataplane {
     this.counters = counters.length === 1 ? counters[0] : new SummedCounters(counters);
     this.peerStates = workers[PROBING].peerStates;
     this.flows = new FlowReader(connections.flows);
+    this.denials = new DenialReader(connections.denials);
     for (const worker of workers) worker.onEvent = (event) => this.hear(event);
     this.watch();
   }
