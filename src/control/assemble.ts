@@ -29,6 +29,8 @@ import type { Plan } from './plan.js';
 import { podDns } from './pod-dns.js';
 import { PodPorts } from './pod-ports.js';
 import { Pods } from './pods.js';
+import { LivePolicies } from './policies/live-policies.js';
+import { PolicyFeed } from './policies/policy-feed.js';
 import { Ports } from './ports.js';
 import { PublishedPorts } from './published-ports.js';
 import { Publisher } from './publisher.js';
@@ -66,6 +68,8 @@ export interface Parts {
   readonly nodePort: NodePort;
   readonly publisher: Publisher;
   readonly services: LiveServices;
+  readonly policies: LivePolicies;
+  readonly policyFeed: PolicyFeed;
   readonly healthChecks: HealthChecks;
   readonly hostWay: HostWay;
   readonly dnsFeed: DnsFeed;
@@ -104,6 +108,7 @@ export function assemble(
           changed: () => {
             cluster.pathChanged();
             dnsFeed.networksChanged();
+            policyFeed.overlaysChanged();
           },
           log,
         });
@@ -148,6 +153,7 @@ export function assemble(
     impairments: impairments.planned(),
     ...(cluster.planned && { cluster: cluster.planned }),
     ...(hostWay.isOpen && { egress: { clusterCidrs: cluster.clusterCidrs } }),
+    policed: true,
     services: {
       cidrs: cluster.serviceCidrs,
       nodeFrontends: nodeFrontendAddresses(cluster.serviceCidrs),
@@ -196,7 +202,26 @@ export function assemble(
           services,
           log,
         });
-  const publisher = new Publisher(dataplane, plan, services);
+  const policies: LivePolicies = new LivePolicies({ publish: () => publisher.publishPolicies(), log });
+  const policyFeed = new PolicyFeed({
+    policies,
+    node: self.name,
+    records: () => podRecords.list(),
+    portOf: ({ port }) => ports.get(port)?.planned.id,
+    nodes: () => cluster.nodes.list(),
+    podCidrs: () => cluster.podCidrs,
+    addresses: () => [
+      ...new Set([
+        ...nodePort.ips,
+        ...(cluster.underlay === undefined ? [] : [cluster.underlay]),
+        ...nodeAddresses.list,
+      ]),
+    ],
+    clusterCidrs: () => cluster.clusterCidrs,
+    overlays: () => networks.overlays(),
+    members: (network) => overlays.othersIn(network),
+  });
+  const publisher = new Publisher(dataplane, plan, services, policies);
   const publish = () => publisher.publish();
   const impairments: Impairments = new Impairments({
     records: new Records<Impairment>(store, IMPAIRMENTS),
@@ -235,6 +260,7 @@ export function assemble(
     records: podRecords,
     attacher,
     published,
+    policies: policyFeed,
     networks,
     lock,
     log,
@@ -264,13 +290,18 @@ export function assemble(
     published:
       cluster.underlay === undefined ? undefined : { store: clusterStore, lease: () => cluster.lease, log },
     services,
+    others: policyFeed,
     isNodeLive: (name) => cluster.isNodeLive(name),
   });
   podRecords.onChange = () => {
     clusterPods.refresh();
     dnsFeed.networksChanged();
+    policyFeed.podsChanged();
   };
-  publisher.onSnapshot = () => clusterPods.refresh();
+  publisher.onSnapshot = () => {
+    clusterPods.refresh();
+    policyFeed.snapshotChanged();
+  };
   const checkWritable = () => store.checkWritable();
   const cni = new Cni({ pods, networks, attacher, lock, checkHeld, checkWritable });
   const reconciler = new Reconciler({
@@ -293,7 +324,10 @@ export function assemble(
     serviceCidrs: cluster.serviceCidrs,
     lock,
     log,
-    settled: () => services.settled(),
+    settled: async () => {
+      await Promise.all([services.settled(), policies.settled()]);
+    },
+    known: () => policies.known(),
     computedSlices: () => services.computedSlices,
     pods: {
       list: (namespace) => podRecords.list().flatMap(([key]) => (isIn(namespace, key) ? key : [])),
@@ -301,6 +335,12 @@ export function assemble(
     },
   });
   resources.listen(services);
+  resources.listen({
+    setPolicy: (policy) => policies.setPolicy(policy),
+    removePolicy: (kind, key) => policies.removePolicy(kind, key),
+    setNamespace: ({ metadata }) => policies.setNamespace(metadata.name, metadata.labels ?? {}),
+    removeNamespace: (name) => policies.removeNamespace(name),
+  });
   resources.listen({
     setNamespace: ({ metadata }) => dnsFeed.setNamespace(metadata.name),
     removeNamespace: (name) => dnsFeed.removeNamespace(name),
@@ -321,6 +361,8 @@ export function assemble(
     nodePort,
     publisher,
     services,
+    policies,
+    policyFeed,
     healthChecks,
     dnsFeed,
     dns,

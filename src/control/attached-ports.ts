@@ -1,8 +1,8 @@
 /**
  * Attachments with a port of the switch.
  *
- * Attach, in order: addresses, the TAP in the pod's namespace, its settings, a port, a snapshot with it in force,
- * the record in the store, and last the TAP made persistent. A daemon killed on the way leaves either nothing (a
+ * Attach, in order: addresses, the TAP in the pod's namespace, its settings, a port, the pod's policies in force, a snapshot with the
+ * port in force, the record in the store, and last the TAP made persistent. A daemon killed on the way leaves either nothing (a
  * TAP that is not persistent goes with the process) or a record, from which `restore` makes the TAP again.
  *
  * A virtual machine's interface is a TAP as well, of which podwire has the other end: plugs.ts, host/guest-tap.ts.
@@ -52,6 +52,7 @@ export class AttachedPorts implements Attachments {
     return inNamespace(wish, log, async (namespace, undo) => {
       const attachment = await reservations.take(wish, network, identityOf(namespace, wish), undo);
       const plug = await this.connect(attachment, namespace, 'create', undo);
+      await keeper.enforce(attachment);
       await publish();
       await keeper.save(attachment);
       undo.add(() => keeper.forget());

@@ -25,6 +25,11 @@ export interface AttachWish extends AttachRequest {
 
 /** Where an attachment is written down. */
 export interface RecordKeeper {
+  /**
+   * Resolves when the pod's policies are in force for this attachment, whose port is not in a snapshot yet.
+   * @throws PodwireError STORE_UNREACHABLE where they are not known
+   */
+  enforce(attachment: AttachmentRecord): Promise<void>;
   save(attachment: AttachmentRecord): Promise<void>;
   forget(): Promise<void>;
 }

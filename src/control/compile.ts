@@ -10,6 +10,8 @@
  * the node only. A peer's subnets are routes of the default network and of the node for as long as the peer is
  * live; the peer itself stays known, so that it is probed.
  *
+ * Policies: ports of pods are policed, so that each stays closed until the data plane was told what holds for it.
+ *
  * Services (compile-services.ts): which addresses may be one's; and where answers to clients from outside go.
  *
  * A direct network's two ports are each other's peer. While it has one, that port stays out of the snapshot
@@ -132,6 +134,7 @@ function portSpec(port: PlannedPort, network: PlannedNetwork, plan: Plan): PortS
     ...(isNode && plan.services && { returnTable: NODE_RETURN_TABLE }),
     mtu: port.mtu,
     guard: !isNode && network.sourceGuard,
+    ...(plan.policed && !isNode && { policed: true }),
   };
 }
 

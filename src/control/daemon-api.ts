@@ -38,6 +38,7 @@ export function apiDaemon(
     podRecords,
     dns,
     services,
+    policies,
   }: Parts,
   dataplane: Dataplane,
   state: { ready: boolean; failed: () => boolean },
@@ -116,7 +117,7 @@ export function apiDaemon(
       ),
     }),
     isHealthy: () => !state.failed(),
-    degraded: () => cluster.degraded ?? writeTrouble(store),
+    degraded: () => policies.problem ?? cluster.degraded ?? writeTrouble(store),
     watch: (after, send) => watchResources(store, pods, watched, after, send),
     clusterStore: isOwn ? store : undefined,
   };

@@ -86,15 +86,19 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
     publish: () => parts.publisher.publish(),
     abandoned: (left, reason) => parts.reconciler.closeStranded(left, reason),
     resubnetted: (reason) => resubnet(parts, reason),
-    nodes: (nodes) => parts.clusterPods.nodes(nodes),
+    nodes: (nodes) => {
+      parts.clusterPods.nodes(nodes);
+      parts.policyFeed.nodesChanged();
+    },
     leaseChanged: () => parts.clusterPods.leaseChanged(),
   });
   undo.add(() => parts.clusterPods.stop());
-  await parts.clusterPods.start();
   undo.add(() => parts.overlays.close());
-  await parts.overlays.start();
   undo.add(() => parts.resources.close());
-  await parts.resources.start();
+  undo.add(() => parts.policies.stop());
+  // At once, as each waits a while for a store that does not answer, and ports of pods are closed meanwhile.
+  await Promise.all([parts.clusterPods.start(), parts.overlays.start(), parts.resources.start()]);
+  await openPolicies(parts);
   const state = { ready: true, failed: worker.hasFailed };
   const api = apiDaemon(options, mtu, parts, dataplane, state);
   const server = await ApiServer.listen({
@@ -159,6 +163,14 @@ async function resubnet(
   await hostWay.sync();
   dnsFeed.networksChanged();
   await dns?.follow();
+}
+
+/** Ports of pods open when policies, namespaces and pods are known; the store tells it later, where they are not. */
+async function openPolicies({ policies, policyFeed, resources }: Parts): Promise<void> {
+  policyFeed.refresh();
+  if (!resources.isKnown) return policies.miss();
+  policies.open();
+  await policies.settled();
 }
 
 async function bringUp(parts: Parts, dataplane: Dataplane, log: Logger): Promise<void> {

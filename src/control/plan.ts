@@ -124,6 +124,8 @@ export interface Plan {
   readonly cluster?: PlannedCluster;
   /** Without it nothing leaves through the node's port, whatever the networks say. */
   readonly egress?: PlannedEgress;
+  /** Ports of pods stay closed until their policies are told (policies/live-policies.ts); without it nothing is asked of policies. */
+  readonly policed?: boolean;
   /** Without it nothing is translated. */
   readonly services?: PlannedServices;
 }

@@ -38,6 +38,7 @@ import {
   withHostPorts,
   withLabels,
 } from './pod-wishes.js';
+import type { PolicyFeed } from './policies/policy-feed.js';
 import type { PortsClaim, PublishedPorts } from './published-ports.js';
 import {
   type AttachmentRecord,
@@ -50,6 +51,8 @@ import {
 } from './records.js';
 
 export interface PodsParts {
+  /** What holds for pods by network policies. */
+  readonly policies: Pick<PolicyFeed, 'enforce' | 'arrived' | 'settled'>;
   readonly records: Records<PodRecord>;
   readonly attacher: Attacher;
   readonly lock: KeyedLock;
@@ -159,7 +162,10 @@ export class Pods {
           completeWish(this.parts.attacher, key, withHostPorts(wish, given), attachments),
         );
       else if (isDeepStrictEqual(record, existing)) return 'unchanged';
-      else await this.change(key, record, existing, limits);
+      else {
+        await this.change(key, record, existing, limits);
+        await this.parts.policies.settled();
+      }
       return existing ? 'configured' : 'created';
     });
   }
@@ -279,7 +285,10 @@ export class Pods {
     const claim = await this.claim(key, wish);
     const made = await attacher
       .attach({ ...wish, published: claim.ports }, this.keeper(key, record, wish.port))
-      .finally(() => claim.release());
+      .finally(() => {
+        claim.release();
+        this.parts.policies.arrived(key);
+      });
     await this.parts.published.put(key);
     const { ips, mac, ifname, network, netns } = made;
     const ms = Math.round(performance.now() - begun);
@@ -378,8 +387,14 @@ export class Pods {
     const { records } = this.parts;
     const others = (): AttachmentRecord[] =>
       (records.get(key)?.attachments ?? []).filter((attachment) => attachment.port !== port);
+    const withIt = (attachment: AttachmentRecord): PodRecord => ({
+      pod,
+      applied,
+      attachments: [...others(), attachment],
+    });
     return {
-      save: (attachment) => records.save(key, { pod, applied, attachments: [...others(), attachment] }),
+      enforce: (attachment) => this.parts.policies.enforce(key, withIt(attachment)),
+      save: (attachment) => records.save(key, withIt(attachment)),
       forget: () => {
         const attachments = others();
         const stays = applied || attachments.length > 0;
@@ -390,7 +405,9 @@ export class Pods {
 
   private async label(key: string, record: PodRecord, labels: Record<string, string> = {}): Promise<void> {
     const pod = withLabels(record.pod, labels);
-    if (!isDeepStrictEqual(pod, record.pod)) await this.parts.records.save(key, { ...record, pod });
+    if (isDeepStrictEqual(pod, record.pod)) return;
+    await this.parts.records.save(key, { ...record, pod });
+    await this.parts.policies.settled();
   }
 
   /** @param revision of the record; default: what is in memory. */

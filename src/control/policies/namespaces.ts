@@ -37,6 +37,11 @@ export class Namespaces {
     return this.known.get(name)?.labels ?? ownLabels(name);
   }
 
+  /** Those that are resources. */
+  *resources(): Iterable<{ readonly name: string; readonly labels: Labels }> {
+    for (const [name, { labels, isResource }] of this.known) if (isResource) yield { name, labels };
+  }
+
   /** @returns whether its labels are others than before. */
   set(name: string, labels: Labels): boolean {
     return this.replace(name, { ...labels, ...ownLabels(name) }, true);

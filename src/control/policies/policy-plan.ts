@@ -13,6 +13,7 @@
  *     plan.again()     all there is, to a table that may have anything; changes() begins anew
  *     plan.noteOf(n)   what a verdict's number stands for
  *     plan.judge(question)
+ *     plan.copy()      for somebody who asks what would be otherwise
  *
  * The pods of this node are those whose interfaces have a port. Each change marks the identities of this node whose policies
  * may be others, and the rulesets that may say something else; `changes` looks at these. What it costs is what is
@@ -242,6 +243,19 @@ export class PolicyPlan {
       noteOf: (note) => this.noteOf(note),
     });
     return this.judging.judge(question);
+  }
+
+  /** The same, in a plan of its own. */
+  copy(): PolicyPlan {
+    const copy = new PolicyPlan();
+    copy.setClusterCidrs(this.cidrs);
+    copy.setFollowsAll(this.followsAll);
+    for (const [network, domain] of this.domains) copy.setDomain(network, domain);
+    for (const namespace of this.namespaces.resources()) copy.setNamespace(namespace);
+    for (const node of this.nodes.values()) copy.setNode(node);
+    for (const { policy } of this.policies.all) copy.setPolicy(policy);
+    for (const { pod } of this.pods.values()) copy.setPod(pod);
+    return copy;
   }
 
   private podsNamed(key: string): (readonly Placed[])[] {

@@ -17,6 +17,8 @@ export interface ClusterPodsParts {
     setNodeLive(node: string, isLive: boolean): void;
     setZone(node: string, zone: string | undefined): void;
   };
+  /** Whoever else wants to know of pods of other nodes. */
+  readonly others?: PodListener;
   readonly isNodeLive: (node: string) => boolean;
 }
 
@@ -28,7 +30,7 @@ export class ClusterPods {
   private readonly published: PublishedPods | undefined;
 
   constructor(private readonly parts: ClusterPodsParts) {
-    const { own, published, services, isNodeLive } = parts;
+    const { own, published, services, others, isNodeLive } = parts;
     this.published =
       published &&
       new PublishedPods({
@@ -38,8 +40,12 @@ export class ClusterPods {
           setPod: (pod) => {
             if (pod.node !== undefined) services.setNodeLive(pod.node, isNodeLive(pod.node));
             services.setPod(pod);
+            others?.setPod(pod);
           },
-          removePod: (key) => services.removePod(key),
+          removePod: (key) => {
+            services.removePod(key);
+            others?.removePod(key);
+          },
         },
       });
     this.own = new OwnPods(own, {

@@ -28,6 +28,8 @@ export const RESOURCES = [
 ] as const;
 
 const LOCAL = 'local/';
+/** There in the copy once all that the cluster store held was written here. */
+const WHOLE = 'cluster/whole';
 
 interface Copied {
   /** null: it is gone. */
@@ -40,6 +42,7 @@ export class ResourcesCopy {
   private readonly repeated: RepeatedLog;
   private writing: Promise<void> | undefined;
   private stopped = false;
+  private whole = false;
 
   /** @param store this node's own. */
   constructor(
@@ -49,9 +52,15 @@ export class ResourcesCopy {
     this.repeated = new RepeatedLog(log);
   }
 
+  /** Whether it has had everything once: then what is not in it was not there. */
+  get isWhole(): boolean {
+    return this.whole;
+  }
+
   /** What was known when this node last ran, by key in the cluster store. */
   async load(): Promise<Map<string, Copied>> {
     const found = new Map<string, Copied>();
+    this.whole = (await this.store.get(LOCAL + WHOLE)) !== undefined;
     for (const prefix of RESOURCES) {
       for (const { key, value } of (await this.store.list(LOCAL + prefix)).entries) {
         const copy = readCopy(value);
@@ -65,6 +74,14 @@ export class ResourcesCopy {
   set(key: string, value: object | undefined, revision: number): void {
     this.pending.set(key, { value: value === undefined ? null : asJson(value), revision });
     this.writing ??= this.write();
+  }
+
+  /** All that the cluster store holds was set. */
+  completed(revision: number): void {
+    if (this.whole) return;
+    this.whole = true;
+    // Behind what was set, as everything is written in order.
+    this.set(WHOLE, {}, revision);
   }
 
   async stop(): Promise<void> {

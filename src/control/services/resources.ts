@@ -60,6 +60,8 @@ export interface ResourcesParts {
   readonly log: Logger;
   /** Resolves when what listeners were told is in force. */
   readonly settled: () => Promise<void>;
+  /** Listeners were told all that the store holds. */
+  readonly known?: () => void;
   /** Computed from selectors and pods. */
   readonly computedSlices: () => Iterable<EndpointSlice>;
   /** Pods of this node. */
@@ -176,6 +178,11 @@ export class Resources {
     await this.copy?.stop();
   }
 
+  /** Whether it is known what there is: by the store, or by this node's copy of it. */
+  get isKnown(): boolean {
+    return this.mirror.synced || this.copy?.isWhole === true;
+  }
+
   /** Puts right what is amiss in the store. */
   async round(): Promise<void> {
     if (!this.mirror.synced) return;
@@ -267,6 +274,8 @@ export class Resources {
   private synced(): void {
     for (const kind of this.kinds()) kind.keep((key) => this.mirror.get(key) !== undefined);
     this.repeated.clear('mirror');
+    this.copy?.completed(this.mirror.revision);
+    this.parts.known?.();
     for (const check of [...this.waiting]) check();
     void this.round();
   }
