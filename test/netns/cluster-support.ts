@@ -170,6 +170,10 @@ export class TestCluster {
     return node;
   }
 
+  get hosts(): readonly ClusterNode[] {
+    return this.made;
+  }
+
   /** Flags of a node that keeps the cluster's state. */
   server(node: ClusterNode): string[] {
     return ['--listen', `${node.address}:${API_PORT}`, '--token-file', this.token];

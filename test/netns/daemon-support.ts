@@ -173,8 +173,12 @@ export class DaemonBench {
     });
   }
 
-  attach(name: string, body: Partial<AttachRequest> = {}): Promise<Answer<AttachAnswer>> {
-    return this.call('POST', `/v1/pods/default/${name}/attach`, { netns: this.path(name), ...body });
+  attach(
+    name: string,
+    body: Partial<AttachRequest> = {},
+    namespace = 'default',
+  ): Promise<Answer<AttachAnswer>> {
+    return this.call('POST', `/v1/pods/${namespace}/${name}/attach`, { netns: this.path(name), ...body });
   }
 
   detach(name: string): Promise<Answer<DetachAnswer>> {
@@ -182,9 +186,9 @@ export class DaemonBench {
   }
 
   /** A namespace and a pod attached in it, by the same name. */
-  async pod(name: string, body: Partial<AttachRequest> = {}): Promise<AttachAnswer> {
+  async pod(name: string, body: Partial<AttachRequest> = {}, namespace = 'default'): Promise<AttachAnswer> {
     this.namespace(name);
-    const answer = await this.attach(name, body);
+    const answer = await this.attach(name, body, namespace);
     if (answer.status !== 200) throw new Error(`attach ${name}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   }

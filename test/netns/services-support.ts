@@ -138,8 +138,13 @@ export class ServiceWorld {
     return this.ips.get(who)![family === 4 ? 0 : 1];
   }
 
-  async pod(node: ClusterNode, name: string, body: Partial<AttachRequest> = {}): Promise<AttachAnswer> {
-    const answer = await node.bench.pod(name, body);
+  async pod(
+    node: ClusterNode,
+    name: string,
+    body: Partial<AttachRequest> = {},
+    namespace = 'default',
+  ): Promise<AttachAnswer> {
+    const answer = await node.bench.pod(name, body, namespace);
     this.ips.set(name, [...answer.ips]);
     this.nodeOf.set(name, node);
     return answer;
