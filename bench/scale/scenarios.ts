@@ -4,6 +4,7 @@ import type { Runnable } from '../runnable.js';
 import { SCALE_CHURN, scaleChurn } from './churn.js';
 import { SCALE_FLOWS, scaleFlows } from './flows.js';
 import { SCALE_MEMORY, scaleMemory } from './memory.js';
+import { SCALE_POLICY } from './policy-world.js';
 import { SCALE_PORTS, scalePorts } from './ports.js';
 import { SCALE_ROUTES, scaleRoutes } from './routes.js';
 import { SCALE_SERVICES } from './service-world.js';
@@ -43,6 +44,12 @@ export const SCALE_SCENARIOS: readonly Runnable[] = [
     summary: '50,000 services with 250,000 endpoints: a first packet, an endpoint that changes, memory',
     needsRoot: false,
     run: (options, progress) => runIsolated(SCALE_SERVICES, options, progress),
+  },
+  {
+    name: SCALE_POLICY,
+    summary: '10,000 policies over 5,000 pods: packets, known and first, a label that changes, memory',
+    needsRoot: false,
+    run: (options, progress) => runIsolated(SCALE_POLICY, options, progress),
   },
   {
     name: SCALE_ROUTES,
