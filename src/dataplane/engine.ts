@@ -172,7 +172,10 @@ export class Engine {
     const learned = this.context.learned.sweep(now);
     const held = this.graph.reassemble.sweep(now);
     const probe = this.prober.sweep(now);
-    const flows = this.upkeep.sweep(now, this.context.millis);
+    const flows = sooner(
+      this.upkeep.sweep(now, this.context.millis),
+      this.graph.admitted.sweep(this.context.millis),
+    );
     if (this.shaper.release() || this.prober.hasQueued) {
       this.run();
       this.egress.flush();

@@ -61,6 +61,7 @@ import { Service } from './elements/service.js';
 import { SourceGuard } from './elements/source-guard.js';
 import { TranslateBack } from './elements/translate-back.js';
 import { IcmpLimiter } from './icmp-limiter.js';
+import { Admitted } from './policy/admitted.js';
 import { Enforcer } from './policy/enforcer.js';
 import { Prober } from './prober.js';
 import type { Segmenter } from './segmenter.js';
@@ -81,6 +82,8 @@ export interface Graph {
   readonly reassemble: Reassemble;
   /** Holds packets that must wait; what it lets go begins at the `output` that it is. */
   readonly shaper: Shaper;
+  /** Connections that policy lets pass; what it has not told flows yet it tells in `sweep`. */
+  readonly admitted: Admitted;
   /** Sends probes to peers through `output`, and hears their answers from `local`. */
   readonly prober: Prober;
 }
@@ -153,7 +156,8 @@ export function buildGraph(
   );
   const shaper = new Shaper(context, egress, segmenter, resumed, flooded, seed, limits);
   const translator = new Translator(context, seed);
-  const enforcer = new Enforcer(context, seed);
+  const admitted = new Admitted(context, seed);
+  const enforcer = new Enforcer(context, seed, express ? admitted : undefined);
   const fromTunnel: Element[] = [
     new Decapsulate(
       context,
@@ -167,11 +171,15 @@ export function buildGraph(
   const layer2: Element[] = [
     ...(express
       ? [
-          new Express(context, input, egress, encapsulate, new ExpressFlows(context, input.capacity, seed), {
-            rest: parse,
-            translated,
-            returning,
-          }),
+          new Express(
+            context,
+            input,
+            egress,
+            encapsulate,
+            new ExpressFlows(context, input.capacity, seed),
+            admitted,
+            { rest: parse, translated, returning },
+          ),
         ]
       : []),
     new Parse(context, parse, guard),
@@ -239,6 +247,7 @@ export function buildGraph(
     datagrams,
     reassemble,
     shaper,
+    admitted,
     prober,
   };
 }

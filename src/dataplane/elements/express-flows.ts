@@ -1,7 +1,6 @@
 /**
- * The part of Express that is about connections: a packet of one that is established, and was decided about in this
- * generation. Of a translated one it is translated as service.ts and translate-back.ts do it, and the next hop that was noted with
- * the decision is its; of a policed one it is let pass, as policy.ts does it.
+ * The part of Express that is about translated connections: a packet of one that is established, and was decided about in this
+ * generation, is translated as service.ts and translate-back.ts do it, and the next hop that was noted with the decision is its.
  *
  * Everything else is left as it is and goes the long way: first packets, those that open or close a TCP connection, what was
  * decided before services or routes changed, fragments and ICMP.
@@ -18,7 +17,6 @@ import * as tcp from '../../wire/tcp.js';
 import * as udp from '../../wire/udp.js';
 import { GSO } from '../../wire/virtio-net.js';
 import type { Context } from '../element.js';
-import { IPV4, protocolOf, subjectOf, zoneOf } from '../flows/flow-key.js';
 import { WAY } from '../flows/flow-memory.js';
 import { NOTHING } from '../flows/flow-table.js';
 import { wirePackets } from '../offload.js';
@@ -59,7 +57,11 @@ export class ExpressFlows {
   /** Begins to look for the flow of a packet: IPv4 without options, TCP or UDP. */
   seek(slot: number, i: number): void {
     const { pool } = this.context;
-    const place = this.placeOf(pool.view, pool.at[slot] + L3);
+    const { view } = pool;
+    const l3 = pool.at[slot] + L3;
+    const source = view.getInt32(l3 + ipv4.SRC);
+    const destination = view.getInt32(l3 + ipv4.DST);
+    const place = this.cache.placeOf(source, destination, view.getInt32(l3 + ipv4.HEADER_LENGTH));
     this.places[i] = place;
     this.near ^= this.cache.words[place];
   }
@@ -85,11 +87,10 @@ export class ExpressFlows {
       words[place + CACHED.PORTS] !== view.getInt32(l4) ||
       words[place + CACHED.SOURCE] !== view.getInt32(l3 + ipv4.SRC) ||
       words[place + CACHED.DESTINATION] !== view.getInt32(l3 + ipv4.DST) ||
-      words[place + CACHED.SUBJECT] !== subjectOf(ZONE, IPV4, ipv4.protocol(view, l3)) ||
+      words[place + CACHED.PROTOCOL] !== ipv4.protocol(view, l3) ||
       words[place + CACHED.GENERATION] !== generation ||
       !flows.isStill(words[place + CACHED.HANDLE], words[place + CACHED.STATE], millis)
     ) {
-      if (this.isPlain(place, l3, view)) return NO_FLOW;
       const fetched = this.fetch(slot, place);
       if (fetched !== place) return fetched;
     }
@@ -117,44 +118,11 @@ export class ExpressFlows {
     return place;
   }
 
-  /**
-   * Whether policy lets the packet pass, which is of a connection that is not translated: TCP within it, or UDP. Then the connection
-   * is told of it. False: it has to go the long way.
-   * @param i place in the batch, where `seek` was asked about it; -1.
-   */
-  admits(slot: number, i: number, zone: number): boolean {
-    const { pool, flows, millis, generation } = this.context;
-    const { view } = pool;
-    const { words } = this.cache;
-    const l3 = pool.at[slot] + L3;
-    const l4 = l3 + ipv4.HEADER_LENGTH;
-    const place = i < 0 ? this.placeOf(view, l3) : this.places[i];
-    const protocol = ipv4.protocol(view, l3);
-    if (
-      words[place + CACHED.PORTS] !== view.getInt32(l4) ||
-      words[place + CACHED.SOURCE] !== view.getInt32(l3 + ipv4.SRC) ||
-      words[place + CACHED.DESTINATION] !== view.getInt32(l3 + ipv4.DST) ||
-      words[place + CACHED.SUBJECT] !== subjectOf(zone, IPV4, protocol) ||
-      words[place + CACHED.GENERATION] !== generation ||
-      !flows.isStill(words[place + CACHED.HANDLE], words[place + CACHED.STATE], millis)
-    ) {
-      if (!this.fetchPlain(slot, place, zone)) return false;
-    }
-    const handle = words[place + CACHED.HANDLE];
-    if (protocol === PROTOCOL.TCP) {
-      if ((tcp.flags(view, l4) & (OPENING_OR_CLOSING | tcp.FLAG.ACK)) !== tcp.FLAG.ACK) return false;
-      flows.acknowledge(handle, tcp.acknowledgment(view, l4) | 0);
-    }
-    const packets = pool.gsoType[slot] === GSO.NONE ? 1 : wirePackets(pool, slot);
-    flows.tell(handle, packets, ipv4.totalLength(view, l3), millis);
-    return true;
-  }
-
-  /** The same of the translated connection at `place`. Where nothing was asked of policy yet, the next packet finds out anew. */
+  /** Whether policy lets the connection at `place` pass. Where it was not asked yet, the next packet finds out anew. */
   isAdmitted(place: number): boolean {
     const { words } = this.cache;
     if ((words[place + CACHED.KIND] & DECISION.ADMIT) !== 0) return true;
-    words[place + CACHED.SUBJECT] = 0;
+    words[place + CACHED.PROTOCOL] = 0;
     return false;
   }
 
@@ -174,60 +142,9 @@ export class ExpressFlows {
     return tables.ports.returnTable[flows.opener(this.cache.words[place + CACHED.HANDLE])];
   }
 
-  private placeOf(view: DataView, l3: number): number {
-    const source = view.getInt32(l3 + ipv4.SRC);
-    const destination = view.getInt32(l3 + ipv4.DST);
-    return this.cache.placeOf(source, destination, view.getInt32(l3 + ipv4.HEADER_LENGTH));
-  }
-
-  /** Whether the packet's tuple is known to be that of a connection which is not translated. */
-  private isPlain(place: number, l3: number, view: DataView): boolean {
-    const { words } = this.cache;
-    return (
-      (words[place + CACHED.KIND] & DECISION.TRANSLATE) === 0 &&
-      zoneOf(words[place + CACHED.SUBJECT]) !== ZONE &&
-      words[place + CACHED.PORTS] === view.getInt32(l3 + ipv4.HEADER_LENGTH) &&
-      words[place + CACHED.SOURCE] === view.getInt32(l3 + ipv4.SRC) &&
-      words[place + CACHED.DESTINATION] === view.getInt32(l3 + ipv4.DST) &&
-      protocolOf(words[place + CACHED.SUBJECT]) === ipv4.protocol(view, l3) &&
-      words[place + CACHED.GENERATION] === this.context.generation
-    );
-  }
-
-  /** From the flow table into the cache: a connection that policy lets pass. */
-  private fetchPlain(slot: number, place: number, zone: number): boolean {
-    const { pool, flows, millis } = this.context;
-    const { view } = pool;
-    const l3 = pool.at[slot] + L3;
-    const source = view.getInt32(l3 + ipv4.SRC);
-    const destination = view.getInt32(l3 + ipv4.DST);
-    const ports = view.getInt32(l3 + ipv4.HEADER_LENGTH);
-    const protocol = ipv4.protocol(view, l3);
-    const handle = flows.lookup4(zone, protocol, source, destination, ports, millis);
-    const { found } = flows;
-    if (handle === NOTHING || found.isStale || (found.kind & DECISION.ADMIT) === 0) return false;
-    if (!flows.staysWithin(handle, found.state)) return false;
-    this.write(place, l3, view, subjectOf(zone, IPV4, protocol), handle);
-    return true;
-  }
-
-  /** What every entry has: of the flow that was just found. */
-  private write(place: number, l3: number, view: DataView, subject: number, handle: number): void {
-    const { words } = this.cache;
-    const { found } = this.context.flows;
-    words[place + CACHED.SOURCE] = view.getInt32(l3 + ipv4.SRC);
-    words[place + CACHED.DESTINATION] = view.getInt32(l3 + ipv4.DST);
-    words[place + CACHED.PORTS] = view.getInt32(l3 + ipv4.HEADER_LENGTH);
-    words[place + CACHED.SUBJECT] = subject;
-    words[place + CACHED.HANDLE] = handle;
-    words[place + CACHED.STATE] = found.state;
-    words[place + CACHED.GENERATION] = this.context.generation;
-    words[place + CACHED.KIND] = found.kind;
-  }
-
   /** From the flow table into the cache. */
   private fetch(slot: number, place: number): number {
-    const { pool, flows, millis } = this.context;
+    const { pool, flows, millis, generation } = this.context;
     const { view } = pool;
     const l3 = pool.at[slot] + L3;
     const source = view.getInt32(l3 + ipv4.SRC);
@@ -246,8 +163,15 @@ export class ExpressFlows {
     const newDestination = flows.tupleWord(other, 0);
     const newPorts = swapPorts(flows.tupleWord(other, 2));
     const addresses = fold(growth(source, newSource) + growth(destination, newDestination));
-    this.write(place, l3, view, subjectOf(ZONE, IPV4, protocol), handle);
+    words[place + CACHED.SOURCE] = source;
+    words[place + CACHED.DESTINATION] = destination;
+    words[place + CACHED.PORTS] = ports;
+    words[place + CACHED.PROTOCOL] = protocol;
+    words[place + CACHED.HANDLE] = handle;
+    words[place + CACHED.STATE] = found.state;
+    words[place + CACHED.GENERATION] = generation;
     words[place + CACHED.HOP] = hop;
+    words[place + CACHED.KIND] = found.kind;
     words[place + CACHED.NEW_SOURCE] = newSource;
     words[place + CACHED.NEW_DESTINATION] = newDestination;
     words[place + CACHED.NEW_PORTS] = newPorts;

@@ -26,6 +26,7 @@ import { MAX_FRAME, PEER_EGRESS } from '../constants.js';
 import type { Egress } from '../egress.js';
 import type { Context, Element } from '../element.js';
 import { isOffloadSound, segmentLength } from '../offload.js';
+import type { Admitted } from '../policy/admitted.js';
 import { FIRST_DOMAIN_ZONE, ROUTED_ZONE } from '../policy/connection-key.js';
 import { KIND, PACKET } from '../pool.js';
 import { NEXT_HOP, SERVICES } from '../tables/next-hops.js';
@@ -38,8 +39,6 @@ import { isLinkProtocol } from './guard-rules.js';
 const IP = ethernet.HEADER_LENGTH;
 const L4 = IP + ipv4.HEADER_LENGTH;
 const SHORTEST = ipv4.HEADER_LENGTH + udp.HEADER_LENGTH;
-/** Whose flow a packet is looked for: a translated connection's, or one that policy asks about. */
-const SOUGHT = { NOT: 0, TRANSLATED: 1, POLICED: 2 } as const;
 /** Version 4, five words of header. */
 const PLAIN_HEADER = 0x45;
 
@@ -71,9 +70,11 @@ export class Express implements Element {
   private readonly isRouted: Uint8Array;
   private readonly hops: Int32Array;
   private readonly destinations: Int32Array;
-  /** Whether its flow is looked for: one of SOUGHT; only where that is so for any packet of the port. */
+  /** Whether it may be a translated connection's; only where that is so for any packet of the port. */
   private hasSought = false;
-  private readonly sought: Uint8Array;
+  private readonly isSought: Uint8Array;
+  /** Where its connection is in what policy has admitted, where that is asked of what the port sends. */
+  private readonly admittedAt: Int32Array;
   /** Of the packet at hand: its place in the batch, and that of its translated connection in the cache, or NO_FLOW. */
   private index = 0;
   private place: number = NO_FLOW;
@@ -84,12 +85,14 @@ export class Express implements Element {
     private readonly egress: Egress,
     private readonly encapsulate: Encapsulate,
     private readonly flows: ExpressFlows,
+    private readonly admitted: Admitted,
     private readonly outputs: { readonly rest: Batch; readonly translated: Batch; readonly returning: Batch },
   ) {
     this.isRouted = new Uint8Array(input.capacity);
     this.hops = new Int32Array(input.capacity);
     this.destinations = new Int32Array(input.capacity);
-    this.sought = new Uint8Array(input.capacity);
+    this.isSought = new Uint8Array(input.capacity);
+    this.admittedAt = new Int32Array(input.capacity);
   }
 
   process(batch: Batch): void {
@@ -118,16 +121,23 @@ export class Express implements Element {
 
   /** Of packets that may be a translated connection's, or that policy asks about. */
   private seekFlows(slots: Uint32Array, from: number, end: number): void {
-    const { flows, sought } = this;
-    const isPoliced = this.asked !== 0;
-    this.hasSought = isPoliced || this.isTracked || (this.hasRouted && this.hasServices(from, end));
+    const { flows, isSought } = this;
+    if (this.asked !== 0) this.seekAdmitted(slots, from, end);
+    this.hasSought = this.isTracked || (this.hasRouted && this.hasServices(from, end));
     if (!this.hasSought) return;
-    const least = isPoliced ? SOUGHT.POLICED : SOUGHT.NOT;
     for (let i = from; i < end; i++) {
-      sought[i] = this.isTracked || this.isForService(i) ? SOUGHT.TRANSLATED : least;
-      if (sought[i] !== SOUGHT.NOT) flows.seek(slots[i], i);
+      isSought[i] = this.isTracked || this.isForService(i) ? 1 : 0;
+      if (isSought[i] === 1) flows.seek(slots[i], i);
     }
-    for (let i = from; i < end; i++) if (sought[i] !== SOUGHT.NOT) flows.approach(i);
+    for (let i = from; i < end; i++) if (isSought[i] === 1) flows.approach(i);
+  }
+
+  private seekAdmitted(slots: Uint32Array, from: number, end: number): void {
+    const { admitted, admittedAt } = this;
+    const { at } = this.context.pool;
+    for (let i = from; i < end; i++) {
+      admittedAt[i] = admitted.placeOf(at[slots[i]] + IP, at[slots[i]] + L4);
+    }
   }
 
   /** Whether any of the packets may be for a service: most batches have none, and are asked no more. */
@@ -208,7 +218,7 @@ export class Express implements Element {
     const isRouted = this.isRouted[i] === 1;
     this.index = i;
     this.place = NO_FLOW;
-    if (this.hasSought && this.sought[i] === SOUGHT.TRANSLATED) {
+    if (this.hasSought && this.isSought[i] === 1 && !this.isKnownPlain(slot, i, isRouted)) {
       const place = this.translate(slot, i, isRouted);
       if (place !== NO_FLOW) return place !== UNFIT && this.send(slot, place);
       if (this.isForService(i)) return false;
@@ -263,8 +273,19 @@ export class Express implements Element {
   private isAdmitted(slot: number, asked: number, zone: number): boolean {
     if (asked === 0) return true;
     if (this.place >= 0) return this.flows.isAdmitted(this.place);
-    const isSought = this.hasSought && this.sought[this.index] !== SOUGHT.NOT;
-    return this.flows.admits(slot, isSought ? this.index : NONE, zone);
+    const l3 = this.context.pool.at[slot] + IP;
+    const l4 = l3 + ipv4.HEADER_LENGTH;
+    const { admitted } = this;
+    const place = this.asked !== 0 ? this.admittedAt[this.index] : admitted.placeOf(l3, l4);
+    return admitted.admits(slot, l3, l4, zone, place);
+  }
+
+  /** Whether its connection was admitted and is not translated: it need not be looked for among those that are. */
+  private isKnownPlain(slot: number, i: number, isRouted: boolean): boolean {
+    if (this.asked === 0 || this.isForService(i)) return false;
+    const l3 = this.context.pool.at[slot] + IP;
+    const zone = isRouted ? ROUTED_ZONE : this.zone;
+    return this.admitted.has(l3, l3 + ipv4.HEADER_LENGTH, zone, this.admittedAt[i]);
   }
 
   private owns(src: number): boolean {

@@ -196,6 +196,11 @@ export class FlowTable {
     this.activity.count(handle >>> 1, handle & 1, packets, bytes, now);
   }
 
+  /** The same of packets that came a while ago; nothing where the flow that was found in this state has ended. */
+  tellLate(handle: number, state: number, packets: number, bytes: number, now: number): void {
+    if (isSameFlow(this.records.state(handle >>> 1), state)) this.tell(handle, packets, bytes, now);
+  }
+
   acknowledge(handle: number, acknowledgment: number): void {
     this.activity.acknowledge(handle >>> 1, handle & 1, acknowledgment, false);
   }

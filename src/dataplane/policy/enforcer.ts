@@ -31,6 +31,7 @@ import { Quote } from '../translation/quote.js';
 import { Rewritten } from '../translation/rewrite.js';
 import { flowFlags } from '../translation/translator.js';
 import { isIcmpError, readTuple } from '../translation/tuple.js';
+import type { Admitted } from './admitted.js';
 import { readKey, turn, zoneOf } from './connection-key.js';
 import { Ends } from './ends.js';
 import { Judge } from './judge.js';
@@ -42,6 +43,11 @@ const TRIES = 4;
 const REFUSED = 0;
 const ADMITTED = 1;
 const AGAIN = 2;
+
+/** Of packets that are looked for nowhere but in the flow table. */
+const SPECIAL = PACKET.FRAGMENT | PACKET.TRANSLATED | PACKET.ORIGINATED;
+/** In place of where a packet's connection may be found. */
+const UNSOUGHT = -1;
 
 const DECIDED = DECISION.ADMIT | DECISION.REFUSE;
 /** Fragments are only to be known again. */
@@ -60,9 +66,11 @@ export class Enforcer {
   private domain = -1;
   private zone = 0;
 
+  /** @param admitted connections that pass, at hand; without it each packet asks the flow table. */
   constructor(
     private readonly context: Context,
     seed: number,
+    private readonly admitted?: Admitted,
   ) {
     this.key = new FlowKey(context.flows.hash);
     this.reply = new FlowKey(context.flows.hash);
@@ -72,12 +80,34 @@ export class Enforcer {
     this.fragments = new FragmentTable(seed);
   }
 
-  /** For a packet with `egress` set. */
-  admits(slot: number, isBridged: boolean): boolean {
+  /** What policy asks at both ends of a packet with `egress` set: bits of ASK. */
+  asked(slot: number): number {
     const { pool, policies } = this.context;
     const to = pool.egress[slot];
-    const asked = policies.asks[pool.port[slot]] | (to < PEER_EGRESS ? policies.asks[to] : 0);
-    return asked === 0 || this.decides(slot, isBridged, asked);
+    return policies.asks[pool.port[slot]] | (to < PEER_EGRESS ? policies.asks[to] : 0);
+  }
+
+  /** Begins to look for the packet's connection among those that pass. Answers what `admits` wants to know. */
+  seek(slot: number): number {
+    const { pool } = this.context;
+    const protocol = pool.protocol[slot];
+    if (pool.kind[slot] !== KIND.IPV4 || (protocol !== PROTOCOL.TCP && protocol !== PROTOCOL.UDP))
+      return UNSOUGHT;
+    if (pool.l4[slot] === 0 || (pool.flags[slot] & SPECIAL) !== 0) return UNSOUGHT;
+    return this.admitted === undefined ? UNSOUGHT : this.admitted.placeOf(pool.l3[slot], pool.l4[slot]);
+  }
+
+  /** @param asked not 0 */
+  admits(slot: number, isBridged: boolean, asked: number, sought: number): boolean {
+    const { context } = this;
+    const { pool } = context;
+    if (pool.port[slot] === pool.egress[slot] || this.isExempt(slot)) return true;
+    if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
+    this.domain = isBridged ? pool.domain[slot] : -1;
+    this.zone = zoneOf(context, slot, isBridged);
+    if (sought >= 0 && this.admitted!.admits(slot, pool.l3[slot], pool.l4[slot], this.zone, sought))
+      return true;
+    return this.decides(slot);
   }
 
   /** Whether a packet that is flooded may leave its port at all. */
@@ -100,13 +130,9 @@ export class Enforcer {
     return this.judge.mayBeSent(this.ends, pool.domain[slot]) || this.refuseByRule();
   }
 
-  private decides(slot: number, isBridged: boolean, asked: number): boolean {
+  private decides(slot: number): boolean {
     const { context } = this;
     const { pool } = context;
-    if (pool.port[slot] === pool.egress[slot] || this.isExempt(slot)) return true;
-    if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
-    this.domain = isBridged ? pool.domain[slot] : -1;
-    this.zone = zoneOf(context, slot, isBridged);
     const kind = pool.kind[slot];
     if (kind !== KIND.IPV4 && kind !== KIND.IPV6) return this.alone(slot);
     if (pool.l4[slot] === 0) return this.fragment(slot);

@@ -1,5 +1,5 @@
 /**
- * The exact-match cache: what Express does with packets of an IPv4 connection that is translated or policed, one cache line a way, found by a cheap
+ * The exact-match cache: what Express does with packets of a translated IPv4 connection, one cache line a way, found by a cheap
  * hash of the packet's tuple. The flow table stays the truth; an entry is a copy of what it said, and counts only while the
  * flow's state word is the one that it was made with, which holds the flow's number, and while no snapshot or service
  * is newer. So nothing has to be told to it, whoever ends a flow or decides about it again.
@@ -17,12 +17,11 @@ const MASK = ENTRIES - 1;
 
 /** Words of an entry. */
 export const CACHED = {
-  /** The packet's tuple: addresses, ports, protocol and zone. A subject of 0 is no entry. */
+  /** The packet's tuple: addresses, ports, protocol. A protocol of 0 is no entry. */
   SOURCE: 0,
   DESTINATION: 1,
   PORTS: 2,
-  /** Protocol and zone. */
-  SUBJECT: 3,
+  PROTOCOL: 3,
   HANDLE: 4,
   STATE: 5,
   GENERATION: 6,

@@ -1,0 +1,168 @@
+/**
+ * Connections that policy lets pass, of IPv4 and not translated, at hand by the tuple of a way: what saves a packet of a known one
+ * the lookup. The flow table stays the truth. An entry counts for FRESH ms, and while no snapshot, service or policy is
+ * newer; then it is held against its flow again. So a connection that has ended otherwise passes for so much longer, as in Linux one
+ * does for two minutes more; none that a change forbids does.
+ *
+ * What each packet changes of its flow is kept in the entry, and told to the flow with the first packet after FRESH, when
+ * another takes the entry's place, or by `sweep`. What an end has acknowledged is told as of that packet.
+ *
+ * An entry is half a cache line, and the one thing that is touched. Each tuple has one place, and the last one to come has it.
+ * Memory: 6 MiB an engine, of which only what is used is touched.
+ */
+import * as ipv4 from '../../wire/ipv4.js';
+import { PROTOCOL } from '../../wire/ipv4.js';
+import * as tcp from '../../wire/tcp.js';
+import { GSO } from '../../wire/virtio-net.js';
+import type { Context } from '../element.js';
+import { IPV4, subjectOf } from '../flows/flow-key.js';
+import { NOTHING } from '../flows/flow-table.js';
+import { wirePackets } from '../offload.js';
+import { mix32 } from '../tables/hash.js';
+import { DECISION } from '../translation/chooser.js';
+
+const ENTRIES = 131_072;
+const SHIFT = 3;
+const MASK = ENTRIES - 1;
+/** ms */
+const FRESH = 1000;
+const NEVER = -1;
+
+/** Words of an entry; a subject of 0 is none, since no connection of these is in zone 0. */
+const HOT = {
+  SOURCE: 0,
+  DESTINATION: 1,
+  PORTS: 2,
+  SUBJECT: 3,
+  GENERATION: 4,
+  TOLD: 5,
+  PACKETS: 6,
+  BYTES: 7,
+} as const;
+/** Of a segment within a connection: ACK, and none of these. */
+const OPENING_OR_CLOSING = tcp.FLAG.SYN | tcp.FLAG.FIN | tcp.FLAG.RST;
+
+export class Admitted {
+  private readonly words = new Int32Array(ENTRIES << SHIFT);
+  /** By entry: the flow, in the state in which it was found. */
+  private readonly handles = new Int32Array(ENTRIES);
+  private readonly states = new Int32Array(ENTRIES);
+  /** Entries whose flow has something to be told, in the order in which they have; each once. */
+  private readonly waiting = new Int32Array(ENTRIES);
+  private readonly isWaiting = new Uint8Array(ENTRIES);
+  private head = 0;
+  private count = 0;
+  /** Says nothing: a load whose value nobody wants would be left out. */
+  near = 0;
+
+  /** @param seed keys the hash: who chooses ports should not choose whose entry goes. */
+  constructor(
+    private readonly context: Context,
+    private readonly seed: number,
+  ) {}
+
+  /** The place of the packet's tuple, whoever has it: IPv4 at `l3`, ports at `l4`. Brings it near. */
+  placeOf(l3: number, l4: number): number {
+    const { view } = this.context.pool;
+    const source = view.getInt32(l3 + ipv4.SRC);
+    const destination = view.getInt32(l3 + ipv4.DST);
+    const ports = view.getInt32(l4);
+    const hash = mix32(
+      (source ^ Math.imul(destination ^ this.seed, 0x9e37_79b1) ^ Math.imul(ports, 0x85eb_ca6b)) | 0,
+    );
+    const place = (hash & MASK) << SHIFT;
+    this.near ^= this.words[place];
+    return place;
+  }
+
+  /**
+   * Whether the packet, TCP or UDP, not a fragment, is within a connection that passes; then that is told of it. False: nothing
+   * is said about it here.
+   */
+  admits(slot: number, l3: number, l4: number, zone: number, place: number): boolean {
+    const { pool } = this.context;
+    const { words } = this;
+    if (!this.has(l3, l4, zone, place) && !this.fetch(l3, l4, zone, place)) return false;
+    if (ipv4.protocol(pool.view, l3) === PROTOCOL.TCP) {
+      if ((tcp.flags(pool.view, l4) & (OPENING_OR_CLOSING | tcp.FLAG.ACK)) !== tcp.FLAG.ACK) return false;
+    }
+    if (words[place + HOT.PACKETS] === 0) this.enlist(place >>> SHIFT);
+    words[place + HOT.PACKETS] += pool.gsoType[slot] === GSO.NONE ? 1 : wirePackets(pool, slot);
+    words[place + HOT.BYTES] += ipv4.totalLength(pool.view, l3);
+    return true;
+  }
+
+  /** Whether it is known as one that passes, in this generation and lately. */
+  has(l3: number, l4: number, zone: number, place: number): boolean {
+    const { pool, millis, generation } = this.context;
+    const { view } = pool;
+    const { words } = this;
+    return (
+      words[place + HOT.PORTS] === view.getInt32(l4) &&
+      words[place + HOT.SOURCE] === view.getInt32(l3 + ipv4.SRC) &&
+      words[place + HOT.DESTINATION] === view.getInt32(l3 + ipv4.DST) &&
+      words[place + HOT.SUBJECT] === subjectOf(zone, IPV4, ipv4.protocol(view, l3)) &&
+      words[place + HOT.GENERATION] === generation &&
+      ((millis - words[place + HOT.TOLD]) | 0) < FRESH
+    );
+  }
+
+  /** Tells flows what has waited long enough. Answers ms until the next, or -1. */
+  sweep(millis: number): number {
+    while (this.count > 0) {
+      const entry = this.waiting[this.head];
+      const left = (this.words[(entry << SHIFT) + HOT.TOLD] + FRESH - millis) | 0;
+      if (left > 0 && left <= FRESH) return left;
+      this.head = (this.head + 1) & MASK;
+      this.count--;
+      this.isWaiting[entry] = 0;
+      this.tell(entry);
+    }
+    return NEVER;
+  }
+
+  /** From the flow table, in place of what was there. */
+  private fetch(l3: number, l4: number, zone: number, place: number): boolean {
+    const { pool, flows, millis, generation } = this.context;
+    const { view } = pool;
+    const { words } = this;
+    const entry = place >>> SHIFT;
+    this.tell(entry);
+    const protocol = ipv4.protocol(view, l3);
+    const source = view.getInt32(l3 + ipv4.SRC);
+    const destination = view.getInt32(l3 + ipv4.DST);
+    const ports = view.getInt32(l4);
+    const handle = flows.lookup4(zone, protocol, source, destination, ports, millis);
+    const { found } = flows;
+    const isAdmitted = handle !== NOTHING && !found.isStale && (found.kind & DECISION.ADMIT) !== 0;
+    if (!isAdmitted || !flows.staysWithin(handle, found.state)) return false;
+    if (protocol === PROTOCOL.TCP) flows.acknowledge(handle, tcp.acknowledgment(view, l4) | 0);
+    words[place + HOT.SOURCE] = source;
+    words[place + HOT.DESTINATION] = destination;
+    words[place + HOT.PORTS] = ports;
+    words[place + HOT.SUBJECT] = subjectOf(zone, IPV4, protocol);
+    words[place + HOT.GENERATION] = generation;
+    words[place + HOT.TOLD] = millis;
+    this.handles[entry] = handle;
+    this.states[entry] = found.state;
+    return true;
+  }
+
+  private enlist(entry: number): void {
+    if (this.isWaiting[entry] === 1) return;
+    this.isWaiting[entry] = 1;
+    this.waiting[(this.head + this.count++) & MASK] = entry;
+  }
+
+  /** What has come since, to the flow that the entry was made of, if it is still the same. */
+  private tell(entry: number): void {
+    const { words } = this;
+    const place = entry << SHIFT;
+    const packets = words[place + HOT.PACKETS];
+    if (packets === 0) return;
+    const { flows, millis } = this.context;
+    flows.tellLate(this.handles[entry], this.states[entry], packets, words[place + HOT.BYTES] >>> 0, millis);
+    words[place + HOT.PACKETS] = 0;
+    words[place + HOT.BYTES] = 0;
+  }
+}
