@@ -23,6 +23,7 @@ export interface HarnessOptions {
   readonly checksum?: EngineOptions['checksum'];
   readonly express?: boolean;
   readonly limits?: EngineOptions['limits'];
+  readonly connections?: EngineOptions['connections'];
 }
 
 /** What a port was given to send; of a datagram, where to. */
@@ -43,8 +44,8 @@ export class EngineHarness {
     readonly snapshot: Snapshot,
     options: HarnessOptions = {},
   ) {
-    const { slots = 512, checksum = wasmChecksum, express, limits } = options;
-    this.engine = new Engine({ slots, seed: 7, checksum, express, limits });
+    const { slots = 512, checksum = wasmChecksum, express, limits, connections } = options;
+    this.engine = new Engine({ slots, seed: 7, checksum, express, limits, connections });
     for (const { id, name, mtu } of snapshot.ports) {
       const offloads = options.offloads?.[id] ?? 0;
       const device =

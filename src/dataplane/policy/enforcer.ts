@@ -117,7 +117,7 @@ export class Enforcer {
     if (asked === 0 || this.isExempt(slot)) return true;
     if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
     this.ends.readCopy(slot, PEER_EGRESS);
-    return this.judge.maySend(this.ends, pool.domain[slot]) || this.refuseByRule();
+    return this.judge.maySend(this.ends, pool.domain[slot]) || this.refuseByRule(slot);
   }
 
   /** Whether a copy of it may go to this port. */
@@ -127,7 +127,7 @@ export class Enforcer {
     if (asked === 0 || this.isExempt(slot)) return true;
     if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
     this.ends.readCopy(slot, port);
-    return this.judge.mayBeSent(this.ends, pool.domain[slot]) || this.refuseByRule();
+    return this.judge.mayBeSent(this.ends, pool.domain[slot]) || this.refuseByRule(slot);
   }
 
   private decides(slot: number): boolean {
@@ -183,12 +183,12 @@ export class Enforcer {
   private mayBegin(slot: number): boolean {
     const { context, ends, judge } = this;
     ends.read(slot, false);
-    if (!judge.allows(ends, this.domain)) return this.refuseByRule();
+    if (!judge.allows(ends, this.domain)) return this.refuseByRule(slot);
     if (ends.protocol !== PROTOCOL.TCP || ends.fromPort > ends.toPort) return true;
     const flags = tcp.flags(context.pool.view, context.pool.l4[slot]);
     if ((flags & tcp.FLAG.SYN) !== 0) return true;
     ends.turn();
-    if (!judge.allows(ends, this.domain)) return this.refuseByRule();
+    if (!judge.allows(ends, this.domain)) return this.refuseByRule(slot);
     ends.turn();
     return judge.allows(ends, this.domain);
   }
@@ -202,7 +202,7 @@ export class Enforcer {
     const isAllowed = this.judge.allows(this.ends, this.domain);
     if (isDue) this.note(handle, isAllowed ? DECISION.ADMIT : DECISION.REFUSE);
     if (isAllowed) return this.track(slot, handle);
-    this.refuseByRule();
+    this.refuseByRule(slot);
     return REFUSED;
   }
 
@@ -257,7 +257,7 @@ export class Enforcer {
       const decided = kind | (isAllowed ? DECISION.ADMIT : DECISION.REFUSE);
       flows.decide(handle, state, decided, target, argument, generation);
     }
-    return isAllowed || this.refuseByRule();
+    return isAllowed || this.refuseByRule(slot);
   }
 
   /** The backend, which the answers come from before they are translated. */
@@ -288,11 +288,27 @@ export class Enforcer {
   /** A packet that belongs to nothing. */
   private alone(slot: number): boolean {
     this.ends.read(slot, false);
-    return this.judge.allows(this.ends, this.domain) || this.refuseByRule();
+    return this.judge.allows(this.ends, this.domain) || this.refuseByRule(slot);
   }
 
-  private refuseByRule(): boolean {
-    return this.refuse(this.judge.reason);
+  /** As the judge has said it of `ends` last. */
+  private refuseByRule(slot: number): boolean {
+    const { judge, ends } = this;
+    const { pool, denials, millis } = this.context;
+    denials.tell(
+      millis,
+      judge.way,
+      judge.way === ASK.EGRESS ? ends.clientPort : ends.serverPort,
+      judge.note,
+      ends.isIpv6,
+      ends.client,
+      ends.server,
+      ends.protocol,
+      ends.fromPort,
+      ends.toPort,
+      wirePackets(pool, slot),
+    );
+    return this.refuse(judge.reason);
   }
 
   private refuse(reason: number): boolean {

@@ -1,5 +1,6 @@
 /** Policy end to end through an engine; scapy builds what is sent. Each test runs by Express and the long way. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FlowRow } from '../../../../src/dataplane/flows/flow-reader.js';
 import { service, startJudge } from '../translation/world.js';
 import { PEER_POD, PolicyWorld, pods, ruleset } from './world.js';
 
@@ -200,5 +201,36 @@ describe.skipIf(judge === undefined).each([true, false])('policy, express %s', (
     await world.sendTo(0, 'ff:ff:ff:ff:ff:ff', packet);
     expect([world.count(1), world.count(2)]).toEqual([0, 0]);
     expect(world.harness.allDrops()).toEqual({ 'policy-egress': 1 });
+  });
+
+  it('remembers which rule has refused a packet', async () => {
+    world.isolate([ruleset(7), ruleset(8)], { 1: { ingress: 7 }, 2: { egress: 8 } });
+    await send(0, 1, SYN);
+    world.harness.now += 250;
+    await send(2, 0, SYN);
+    const [out, into] = world.denials.recent(world.harness.now);
+    const ports = { protocol: 6, sourcePort: 40000, destinationPort: 80 };
+    expect(into).toMatchObject({ ...ports, direction: 'ingress', port: 1, note: 700, age: 250 });
+    expect(into).toMatchObject({ source: [0x0a00000a], destination: [0x0a00000b] });
+    expect(out).toMatchObject({ ...ports, direction: 'egress', port: 2, note: 800, age: 0 });
+    expect([world.denials.count(700), world.denials.count(800)]).toEqual([1, 1]);
+  });
+
+  it('counts every packet of a connection once, whichever way it goes', async () => {
+    world.isolate([ruleset(1, { peers: pods(0) })], { 1: { ingress: 1 } });
+    await connect(0, 1);
+    for (let i = 0; i < 5; i++) expect(await send(0, 1, DATA)).toBe(1);
+    world.harness.now += 1500;
+    world.harness.run();
+    expect(await send(0, 1, DATA)).toBe(1);
+    world.harness.now += 1500;
+    world.harness.run();
+    const rows: FlowRow[] = [];
+    world.flows.read(0, 1000, world.harness.now, (row) => rows.push(row));
+    expect(rows).toHaveLength(1);
+    // 40 octets of headers, and four of data.
+    expect(rows[0].original).toMatchObject({ packets: 8, bytes: 2 * 40 + 6 * 44 });
+    expect(rows[0].reply).toMatchObject({ packets: 1, bytes: 40 });
+    expect(rows[0].decision).toMatchObject({ argument: 101 });
   });
 });

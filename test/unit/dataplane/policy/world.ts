@@ -2,6 +2,9 @@
  * The world of services (../translation/world.ts) with policies: the pods at ports 0 to 4 are identities 10 to 14, the peer's pod
  * 10.21.0.5 (fd00:21::5) is identity 20.
  */
+import { shareConnections } from '../../../../src/dataplane/connections.js';
+import { FlowReader } from '../../../../src/dataplane/flows/flow-reader.js';
+import { DenialReader } from '../../../../src/dataplane/policy/denial-reader.js';
 import type { PolicyChanges, PolicyRuleSpec, RulesetSpec } from '../../../../src/dataplane/policy-spec.js';
 import type { HarnessOptions } from '../../../support/engine-harness.js';
 import type { ScapyProcess } from '../../../support/scapy-process.js';
@@ -42,8 +45,14 @@ export function pods(...ports: number[]): PolicyRuleSpec['peers'] {
 }
 
 export class PolicyWorld extends ServiceWorld {
+  readonly denials: DenialReader;
+  readonly flows: FlowReader;
+
   constructor(judge: ScapyProcess, options: HarnessOptions = {}) {
-    super(judge, options, POLICED);
+    const connections = { ...shareConnections(4096, 1, 7), own: 0, clockStart: 0 };
+    super(judge, { ...options, connections }, POLICED);
+    this.denials = new DenialReader(connections.denials);
+    this.flows = new FlowReader(connections.flows);
   }
 
   /** All pods are known; those that are named have rulesets. */
