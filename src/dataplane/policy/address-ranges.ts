@@ -23,6 +23,7 @@ export interface AddressRanges {
 
 /** `what` names the entry in errors. @throws TableError TABLE_INVALID */
 export function rangesOf(blocks: readonly PolicyBlock[], what: string): AddressRanges {
+  if (blocks.length === 0) return { v4: [], v6: [] };
   const ranges: Record<4 | 6, Range[]> = { 4: [], 6: [] };
   for (const { cidr, except = [] } of blocks) {
     const block = read(cidr, what);

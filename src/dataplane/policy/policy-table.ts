@@ -104,9 +104,11 @@ export class PolicyTable {
     const read = readChanges(changes, (id) => this.rulesets[id] !== undefined);
     if (read.cluster !== undefined) this.verdict.setCluster(read.cluster.v4, read.cluster.v6);
     this.setRulesets(changes.removedRulesets, read.rulesets);
-    memberships.clearSets([...changes.removedSets, ...changes.sets.map(({ id }) => id)]);
+    // Given twice in one list, the last one counts.
+    const sets = new Map(changes.sets.map((set) => [set.id, set]));
+    memberships.clearSets([...changes.removedSets, ...sets.keys()]);
     for (const id of changes.removedIdentities) memberships.remove(id);
-    for (const set of changes.sets) memberships.fillSet(set);
+    memberships.fillSets([...sets.values()]);
     for (const identity of changes.identities) memberships.setIdentity(identity);
     for (const address of read.addresses) this.addresses.apply(address);
     for (const { port, identity, ingress, egress } of changes.ports) {

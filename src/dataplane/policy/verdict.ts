@@ -7,7 +7,7 @@
 import { IDENTITY_NODE, IDENTITY_UNKNOWN, NO_NOTE } from '../policy-spec.js';
 import type { Block } from '../tables/word-store.js';
 import { isInRanges4, isInRanges6, RANGE4_WORDS } from './address-ranges.js';
-import type { Memberships } from './memberships.js';
+import { hasSet, type Memberships } from './memberships.js';
 import {
   ACTION,
   ACTION_MASK,
@@ -138,11 +138,7 @@ export class Verdict {
     const sets = words[at + RULE.SETS];
     if (this.isStranger && sets > 0 && action === ACTION.DENY) return true;
     const from = at + RULE_WORDS + 2 * words[at + RULE.PORTS];
-    for (let i = from; i < from + sets; i++) {
-      const set = words[i];
-      const word = set >>> 5;
-      if (word < rowSize && (row[rowBase + word] & (1 << (set & 31))) !== 0) return true;
-    }
+    for (let i = from; i < from + sets; i++) if (hasSet(row, rowBase, rowSize, words[i])) return true;
     return this.matchesBlock(words, at, from + sets);
   }
 
