@@ -1,7 +1,7 @@
 /**
  * Reads manifests: YAML with any number of documents, or JSON, from a file or standard input, with
- * Kubernetes' `kind: List` taken apart. What a document means is the API's business; here it only has to be
- * an object.
+ * Kubernetes' `kind: List` taken apart, and lists of one kind (`PodList`) as `get -o yaml` prints them. What a document
+ * means is the API's business; here it only has to be an object.
  */
 import { readFileSync } from 'node:fs';
 import type { Document } from 'yaml';
@@ -44,9 +44,13 @@ function contentOf(document: Document | Document.Parsed, place: string): unknown
 function itemsOf(value: unknown, place: string): Manifest[] {
   if (value === null || value === undefined) return [];
   if (!isObject(value)) throw invalid(place, 'must be an object with apiVersion, kind and metadata');
-  if (value.kind !== 'List') return [value];
+  if (value.kind !== 'List' && !isListOfKind(value)) return [value];
   if (!Array.isArray(value.items)) throw invalid(place, 'items: a List needs an array of objects');
   return value.items.flatMap((item, at) => itemsOf(item, `${place}, items[${at}]`));
+}
+
+function isListOfKind({ kind, items }: Manifest): boolean {
+  return typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items);
 }
 
 function isObject(value: unknown): value is Manifest {

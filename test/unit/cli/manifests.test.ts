@@ -22,6 +22,11 @@ describe('parseManifests', () => {
     expect(parseManifests(text, 'f')).toEqual([{ kind: 'Network' }, { kind: 'Pod' }]);
   });
 
+  it('takes lists of one kind apart, as `get -o yaml` prints them', () => {
+    const text = 'kind: PodList\nrevision: 7\nitems: [{kind: Pod}, {kind: Pod}]\n---\nkind: AllowList\n';
+    expect(parseManifests(text, 'f')).toEqual([{ kind: 'Pod' }, { kind: 'Pod' }, { kind: 'AllowList' }]);
+  });
+
   it.each([
     ['', 'f: holds no document'],
     ['---\n---\n', 'f: holds no document'],
