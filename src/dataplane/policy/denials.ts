@@ -1,6 +1,6 @@
 /**
- * An engine's end of what was refused (denial-memory.ts): `tell` counts it and remembers it. Nothing is allocated; some 50 ns, two
- * thirds of them for the record's two Atomics.
+ * An engine's end of what was refused (denial-memory.ts): `tell` counts it and remembers it. Nothing is allocated;
+ * most of the cost are the record's two Atomics.
  */
 import {
   countedAs,

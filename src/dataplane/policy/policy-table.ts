@@ -7,7 +7,7 @@
  *
  * A port that is policed and was not told of is PENDING, and so is one whose ruleset has gone without it: closed rather than open.
  *
- * Costs of a change: what is in it, some 3 us a ruleset, and see memberships.ts. Memory: of a ruleset its words (ruleset-words.ts), a
+ * Costs of a change: what is in it, most of all its rules, and see memberships.ts. Memory: of a ruleset its words (ruleset-words.ts), a
  * fifth more at most, and what memberships.ts and known-addresses.ts say.
  */
 import { MAX_PORTS } from '../constants.js';
