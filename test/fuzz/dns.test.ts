@@ -15,7 +15,7 @@ import { queryOf, question } from '../support/dns-ask.js';
 import { clusterRecords } from '../support/dns-records.js';
 import { FUZZ_TIMEOUT, fuzz } from '../support/fuzz-run.js';
 
-const BUDGET = 2000;
+const BUDGET = 1000;
 
 const unlimited = new Clients({ rate: 1e9, burst: 1e9, waiting: 1e9, clients: 10 });
 const faults: unknown[] = [];

@@ -139,7 +139,7 @@ describe('fuzzing the engine', () => {
           expectLaws(fuzzed, one);
           most = Math.max(most, fuzzed.harness.engine.held);
         },
-        { budget: 3000 },
+        { budget: 1500 },
       );
       expect(most).toBeGreaterThan(5);
     },
@@ -152,7 +152,7 @@ describe('fuzzing the engine', () => {
       const keep = (found: unknown) => console.log(`kept as ${keepInCorpus(found as FuzzCase)}`);
       const cases = fuzzCases(golden, fc.constantFrom(...FUZZ_PORTS));
       const fuzzed = new FuzzSwitch();
-      fuzz('engine', cases, (one) => expectLaws(fuzzed, one), { budget: 4000, onFound: keep });
+      fuzz('engine', cases, (one) => expectLaws(fuzzed, one), { budget: 2000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );
@@ -165,7 +165,7 @@ describe('fuzzing the engine', () => {
       const cases = fc.tuple(fc.constantFrom(...GUARDED), fuzzCases(golden, fc.constantFrom(...GUARDED)));
       const fuzzed = new FuzzSwitch();
       const check = ([id, one]: [number, FuzzCase]) => expectOwnSources(fuzzed, id, one);
-      fuzz('source guard', cases, check, { budget: 2000, onFound: keep });
+      fuzz('source guard', cases, check, { budget: 1000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );
@@ -176,7 +176,7 @@ describe('fuzzing the engine', () => {
       const keep = (found: unknown) => console.log(`kept as ${keepInCorpus(found as FuzzCase)}`);
       const cases = fuzzCases(fromPeers, fc.constant(FUZZ_TUNNEL));
       const fuzzed = new FuzzSwitch();
-      fuzz('tunnel guard', cases, (one) => expectPeerSources(fuzzed, one), { budget: 2000, onFound: keep });
+      fuzz('tunnel guard', cases, (one) => expectPeerSources(fuzzed, one), { budget: 1000, onFound: keep });
     },
     FUZZ_TIMEOUT,
   );

@@ -181,7 +181,7 @@ describe('the short way beside the long one', () => {
         const [short, long] = pair.counts();
         expect(short).toEqual(long);
       };
-      fuzz('express, one by one', mixed(), check, { budget: 4000 });
+      fuzz('express, one by one', mixed(), check, { budget: 2000 });
       // It is no comparison where hardly anything goes the short way.
       expect(pair.expressPackets).toBeGreaterThan(packets / 20);
     },
@@ -203,7 +203,7 @@ describe('the short way beside the long one', () => {
         const [short, long] = pair.counts();
         expect(short).toEqual(long);
       };
-      fuzz('express with limits', mixed(), check, { budget: 3000 });
+      fuzz('express with limits', mixed(), check, { budget: 1500 });
       expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,
@@ -227,7 +227,7 @@ describe('the short way beside the long one', () => {
         const [flows, same] = pair.flows();
         expect(flows).toEqual(same);
       };
-      fuzz('express with policies', mixed(), check, { budget: 3000 });
+      fuzz('express with policies', mixed(), check, { budget: 1500 });
       expect(pair.expressPackets).toBeGreaterThan(0);
       expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
     },
@@ -247,7 +247,7 @@ describe('the short way beside the long one', () => {
           expect(a).toEqual(b);
         }
       };
-      fuzz('express, in bursts', mixed(), check, { budget: 3000 });
+      fuzz('express, in bursts', mixed(), check, { budget: 1500 });
       expect(pair.expressPackets).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,

@@ -77,7 +77,7 @@ describe('fuzzing what engines tell each other', () => {
           expect(world.violation()).toBe('');
         }
       };
-      fuzz('gossip', cases, check, { budget: 4000 });
+      fuzz('gossip', cases, check, { budget: 2000 });
     },
     FUZZ_TIMEOUT,
   );

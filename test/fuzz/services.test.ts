@@ -204,7 +204,7 @@ describe('services, by the short way and the long one', () => {
   it(
     'send the same and count the same',
     () => {
-      fuzz('services', fc.array(arbitraryStep, { minLength: 1, maxLength: 40 }), compare, { budget: 5000 });
+      fuzz('services', fc.array(arbitraryStep, { minLength: 1, maxLength: 40 }), compare, { budget: 2500 });
     },
     FUZZ_TIMEOUT,
   );

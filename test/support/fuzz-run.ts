@@ -1,17 +1,18 @@
 /**
  * How long fuzzing goes on and from where. Without settings each property gets a few seconds and a seed of its
- * own, which is printed; FUZZ_SEED repeats a run, FUZZ_RUNS asks for a number of cases, however long they take.
+ * own, which is printed; FUZZ_SEED repeats a run, FUZZ_RUNS asks for a number of cases, however long they take. Where nobody
+ * waits, as in `.ci/run`, FUZZ_TIMES makes the seconds so many times as many.
  */
 import fc from 'fast-check';
 
-const { FUZZ_SEED, FUZZ_RUNS } = process.env;
+const { FUZZ_SEED, FUZZ_RUNS, FUZZ_TIMES } = process.env;
 
 const seed = FUZZ_SEED === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(FUZZ_SEED);
 
 export const FUZZ_TIMEOUT = FUZZ_RUNS === undefined ? 180_000 : 24 * 3600 * 1000;
 
 export interface FuzzOptions {
-  /** How long to go on (ms). */
+  /** How long to go on (ms), FUZZ_TIMES over. */
   readonly budget: number;
   /** The smallest input that still fails. */
   readonly onFound?: (found: unknown) => void;
@@ -26,7 +27,11 @@ export function fuzz<T>(
 ): void {
   const limits =
     FUZZ_RUNS === undefined
-      ? { numRuns: 1_000_000, interruptAfterTimeLimit: options.budget, markInterruptAsFailure: false }
+      ? {
+          numRuns: 1_000_000,
+          interruptAfterTimeLimit: options.budget * Number(FUZZ_TIMES ?? 1),
+          markInterruptAsFailure: false,
+        }
       : { numRuns: Number(FUZZ_RUNS) };
   const details = fc.check(fc.property(arbitrary, predicate), { seed, ...limits });
   console.log(`${name}: ${details.numRuns} cases, FUZZ_SEED=${seed}`);
