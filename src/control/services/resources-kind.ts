@@ -33,6 +33,8 @@ export interface KindParts<T> {
   /** For the copy in this node's own store; of whole keys. */
   readonly copied: (key: string, value: T | undefined, revision: number) => void;
   readonly unreadable: (key: string, problem: string) => void;
+  /** What was known stays where somebody has put in its place what this version cannot read: what it forbids stays forbidden. */
+  readonly keepsUnreadable?: boolean;
 }
 
 /** What comes before a resource is written, and after that failed. */
@@ -106,7 +108,7 @@ export class StoredKind<T extends { metadata: ObjectMeta }> {
       checkVersion(`${kind} ${key}`, given.metadata, existing?.revision ?? 0);
       const stamped = { ...given, metadata: stampMeta(given.metadata, existing?.value.metadata) };
       const full = steps ? await steps.prepare(stamped, existing?.value) : stamped;
-      if (isDeepStrictEqual(full, existing?.value)) return 'unchanged';
+      if (isDeepStrictEqual(full, existing?.value) && !this.broken.has(key)) return 'unchanged';
       try {
         await seen(await store.put(prefix + key, asJson(full), expected));
         return existing ? 'configured' : 'created';
@@ -144,7 +146,12 @@ export class StoredKind<T extends { metadata: ObjectMeta }> {
     if (value === undefined && reset && known) {
       this.lost.add(name);
       this.known.set(name, { ...known, revision: ABSENT });
-    } else this.apply(name, value === undefined ? undefined : this.read(name, value, revision));
+      return;
+    }
+    const after = value === undefined ? undefined : this.read(name, value, revision);
+    const isKept = value !== undefined && !after && this.parts.keepsUnreadable;
+    if (isKept && known) this.known.set(name, { ...known, revision });
+    else this.apply(name, after);
   }
 
   /** What was known when this node last ran. */

@@ -215,6 +215,7 @@ export class Resources {
     const stored = this.kind<T>(kind.toLowerCase(), prefix, parse, {
       set: (to, policy) => to.setPolicy?.(policy),
       remove: (to, key) => to.removePolicy?.(kind, key),
+      keepsUnreadable: true,
     });
     return new StoredResources(this.parts, stored);
   }
@@ -226,6 +227,7 @@ export class Resources {
     tell: {
       set: (to: ResourceListener, value: T) => void;
       remove: (to: ResourceListener, key: string) => void;
+      keepsUnreadable?: boolean;
     },
   ): StoredKind<T> {
     return new StoredKind<T>({
@@ -233,6 +235,7 @@ export class Resources {
       kind: name,
       prefix,
       parse,
+      keepsUnreadable: tell.keepsUnreadable ?? false,
       changed: (key, before, after) => {
         if (after) this.tell((to) => tell.set(to, after.value));
         else this.tell((to) => tell.remove(to, key));

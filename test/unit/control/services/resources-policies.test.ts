@@ -155,13 +155,18 @@ describe('policies of a cluster', () => {
     await first.networkPolicies.put('shop/db', policy('db', { ingress: [{}] }));
     await first.adminPolicies.put('default', admin());
     await first.baselinePolicies.put('default', baseline());
-    const copied = async () => (await local.list('local/cluster/')).entries;
+    const copied = async () =>
+      (await local.list('local/cluster/')).entries.filter(({ key }) => key.includes('policies/'));
     await until(async () => (await copied()).length === 3);
     await first.close();
     const shaky = new UnsteadyStore(store);
     shaky.away = true;
     const again = await node({ local, store: shaky });
-    expect(listenTo(again)).toHaveLength(3);
+    expect(listenTo(again)).toEqual([
+      'NetworkPolicy shop/db',
+      'AdminNetworkPolicy /default',
+      'BaselineAdminNetworkPolicy /default',
+    ]);
     expect(again.networkPolicies.view('shop/db').spec.ingress).toEqual([{}]);
     const watched = (await copied()).map(({ key, value, revision }) =>
       watchedResource(false)(key, value, revision),
@@ -179,6 +184,20 @@ describe('policies of a cluster', () => {
     await a.networkPolicies.put('shop/web', policy('web'));
     expect(a.networkPolicies.list().map(({ metadata }) => metadata.name)).toEqual(['web']);
     expect(await a.networkPolicies.put('shop/db', policy('db'))).toBe('created');
+  });
+
+  it('stay in force where a later version has written what this one cannot read', async () => {
+    const a = await node();
+    await a.networkPolicies.put('shop/db', policy('db'));
+    const told = listenTo(a).splice(1);
+    const later = { ...policy('db'), spec: { podSelector: {}, fromLater: [] } };
+    const revision = await store.put('cluster/networkpolicies/shop/db', later as never);
+    await until(() => a.networkPolicies.view('shop/db').metadata.resourceVersion === String(revision));
+    expect(a.networkPolicies.view('shop/db').spec).toEqual(policy('db').spec);
+    expect(told).toEqual([]);
+    expect(await a.networkPolicies.put('shop/db', policy('db'))).toBe('configured');
+    await store.delete('cluster/networkpolicies/shop/db');
+    await until(() => a.networkPolicies.list().length === 0);
   });
 
   it('go with their namespace, after its pods, so that none of these is open before it goes', async () => {
