@@ -7,6 +7,7 @@ import { CONSERVATION_CHECKS, FORGERY_CHECKS } from './drops.js';
 import { ICMP_ERROR_CHECKS } from './icmp-errors.js';
 import { nodeLossChecks } from './node-loss.js';
 import { LOCAL_PING_CHECKS, PING_CHECKS } from './ping.js';
+import { POLICY_CHECKS } from './policy.js';
 import { RESTART_CHECKS } from './restart.js';
 import { serviceChecks } from './services.js';
 import { SETUP_CHECKS } from './setup.js';
@@ -29,6 +30,7 @@ export function allChecks({ nodes, keep }: { readonly nodes: number; readonly ke
     ...(nodes > 1 ? TUNNEL_CHECKS : TRANSFER_CHECKS),
     ...CONTAINER_CHECKS,
     ...(nodes > 1 ? serviceChecks() : []),
+    ...POLICY_CHECKS,
     ...FORGERY_CHECKS,
     ...(nodes > 1 ? [...TUNNEL_FORGERY_CHECKS, ...TUNNEL_MTU_CHECKS] : []),
     ...CONSERVATION_CHECKS,
