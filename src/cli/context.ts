@@ -3,11 +3,11 @@
  * the client made from them, and where text goes.
  */
 import type { Command } from 'commander';
+import { yaml } from '../control/yaml.js';
 import { ApiClient } from './client.js';
 import { usage } from './errors.js';
 import { type Column, renderTable } from './output/table.js';
 import { type ServerFlags, serverOf } from './server.js';
-import { yaml } from './yaml.js';
 
 export const DEFAULT_SOCKET = '/run/podwire/podwire.sock';
 

@@ -4,8 +4,8 @@
  * only merges; what the values mean is checked in src/control/options.ts.
  */
 import { readFileSync } from 'node:fs';
+import { yaml } from '../control/yaml.js';
 import { CliError, ExitStatus, failure } from './errors.js';
-import { yaml } from './yaml.js';
 
 export type Settings = Record<string, string | undefined>;
 

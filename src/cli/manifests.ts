@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Document } from 'yaml';
+import { yaml } from '../control/yaml.js';
 import { CliError, failure } from './errors.js';
-import { yaml } from './yaml.js';
 
 export type Manifest = Record<string, unknown>;
 

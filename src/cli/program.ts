@@ -14,6 +14,7 @@ import { demoCommand } from './commands/demo.js';
 import { detachCommand } from './commands/detach.js';
 import { doctorCommand } from './commands/doctor.js';
 import { dropsCommand } from './commands/drops.js';
+import { explainCommand } from './commands/explain.js';
 import { fdbCommand } from './commands/fdb.js';
 import { flowsCommand } from './commands/flows.js';
 import { getCommand } from './commands/get.js';
@@ -54,6 +55,7 @@ const COMMANDS = [
   flowsCommand,
   statsCommand,
   dropsCommand,
+  explainCommand,
   installCniCommand,
   doctorCommand,
   cleanCommand,

@@ -6,11 +6,18 @@ import { type ClusterReader, watchResources } from './api/watch.js';
 import type { Parts } from './assemble.js';
 import { watchedNode } from './cluster/local-copy.js';
 import { asPodwireError, PodwireError } from './errors.js';
+import { explainWorld } from './explain-world.js';
+import { flowPolicy } from './flows/flow-policy.js';
 import { Flows } from './flows/flows.js';
 import { FrontendNames } from './flows/frontend-names.js';
 import { type NamedPod, namesOf, podsElsewhere, podsHere } from './names.js';
 import type { DaemonOptions } from './options.js';
 import { TUNNEL_NAME } from './plan.js';
+import { PolicyDrops } from './policies/drops.js';
+import { explain } from './policies/explain.js';
+import { podsByAddress } from './policies/explain-ends.js';
+import type { ExplainWorld } from './policies/explain-world.js';
+import type { PolicyPod } from './policies/types.js';
 import { NETWORKS } from './records.js';
 import { environmentOf } from './services/environment.js';
 import { watchedResource } from './services/resources-copy.js';
@@ -21,7 +28,11 @@ import { dropsView, fdbView, type NamedPort, neighborsView, routesView, statsVie
 export function apiDaemon(
   options: DaemonOptions,
   mtu: number,
-  {
+  parts: Parts,
+  dataplane: Dataplane,
+  state: { ready: boolean; failed: () => boolean },
+): ApiDaemon {
+  const {
     networks,
     pods,
     podPorts,
@@ -39,10 +50,7 @@ export function apiDaemon(
     dns,
     services,
     policies,
-  }: Parts,
-  dataplane: Dataplane,
-  state: { ready: boolean; failed: () => boolean },
-): ApiDaemon {
+  } = parts;
   const begun = performance.now();
   const isOwn = options.store.kind === 'embedded';
   const [node, resource] = [watchedNode(isOwn), watchedResource(isOwn)];
@@ -57,6 +65,16 @@ export function apiDaemon(
     ...podsHere(podRecords.list()),
     ...networks.overlays().flatMap(({ name }) => podsElsewhere(name, overlays.othersIn(name))),
   ];
+  const portName = (port: number): string => everyPort().find(({ id }) => id === port)?.name ?? String(port);
+  const world = (): ExplainWorld => explainWorld(options.name, parts);
+  const policyDrops = (podAt: (address: string) => string | undefined): PolicyDrops =>
+    new PolicyDrops({
+      denials: dataplane.denials,
+      noteOf: (note) => policies.noteOf(note),
+      portName,
+      podAt,
+      now: () => dataplane.flowTime(),
+    });
   return {
     networks,
     nodes: cluster.nodes,
@@ -97,7 +115,15 @@ export function apiDaemon(
       return { names: namesOf(everyPod(), network) };
     },
     stats: () => statsView(dataplane.counters, everyPort()),
-    drops: () => dropsView(dataplane.counters, everyPort()),
+    drops: () => ({
+      ...dropsView(dataplane.counters, everyPort()),
+      rules: policyDrops(() => undefined).byRule(),
+    }),
+    recentDrops: (limit) => {
+      const podAt = podsByAddress(world());
+      return { drops: policyDrops(podAt).recent(limit) };
+    },
+    explain: (request) => explain(request, world()),
     flows: new Flows({
       reader: dataplane.flows,
       now: () => dataplane.flowTime(),
@@ -105,8 +131,9 @@ export function apiDaemon(
         () => services.all,
         () => publisher.generation,
       ),
-      addressesOf: (pod) => addressesOf(pod, everyPod()),
-      portName: (port) => everyPort().find(({ id }) => id === port)?.name ?? String(port),
+      addressesOf: (pod) => addressesOf(pod, [...everyPod(), ...podsOfAllNodes(policies.everyPod())]),
+      portName,
+      policyOf: (row) => flowPolicy(row, policies),
     }),
     environment: (namespace, pod) => ({
       namespace,
@@ -121,6 +148,13 @@ export function apiDaemon(
     watch: (after, send) => watchResources(store, pods, watched, after, send),
     clusterStore: isOwn ? store : undefined,
   };
+}
+
+/** Connections are known at the nodes of both ends. */
+function podsOfAllNodes(pods: readonly PolicyPod[]): NamedPod[] {
+  return pods.flatMap(({ namespace, name, interfaces }) =>
+    interfaces.map(({ network, ips }) => ({ network, pod: `${namespace}/${name}`, ips })),
+  );
 }
 
 /** @throws PodwireError NOT_FOUND */

@@ -5,8 +5,8 @@ import { type CounterReader, CYCLES, PORT_COUNTERS, TOTALS } from '../dataplane/
 import { DROP_MEANINGS, DROP_REASONS } from '../dataplane/drop-reasons.js';
 import { type RouteSpec, routesOf, type Snapshot } from '../dataplane/snapshot.js';
 import type { Dataplane } from '../dataplane/worker/handle.js';
+import type { DropEntry, DropsAnswer } from './api/drop-types.js';
 import type {
-  DropsAnswer,
   FdbAnswer,
   FdbEntry,
   NeighborEntry,
@@ -164,7 +164,7 @@ export function statsView(counters: CounterReader, ports: readonly NamedPort[]):
   };
 }
 
-export function dropsView(counters: CounterReader, ports: readonly NamedPort[]): DropsAnswer {
+export function dropsView(counters: CounterReader, ports: readonly NamedPort[]): Omit<DropsAnswer, 'rules'> {
   const isThere = new Set(ports.map(({ id }) => id));
   const drops = [
     ...ports.flatMap(({ id, name }) => dropsOf(name, (reason) => counters.portDrops(id, reason))),
@@ -174,9 +174,9 @@ export function dropsView(counters: CounterReader, ports: readonly NamedPort[]):
   return { total: counters.total('dropped'), drops };
 }
 
-function dropsOf(port: string, countOf: (reason: number) => number): DropsAnswer['drops'] {
+function dropsOf(port: string, countOf: (reason: number) => number): DropEntry[] {
   return DROP_REASONS.map((reason, index) => ({
-    reason: reason as DropsAnswer['drops'][number]['reason'],
+    reason: reason as DropEntry['reason'],
     meaning: DROP_MEANINGS[index],
     port,
     count: countOf(index),

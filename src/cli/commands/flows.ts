@@ -27,10 +27,12 @@ const COLUMNS: readonly Column<FlowEntry>[] = [
   { header: 'ADDRESS', value: ({ original }) => place(original.destination, original.destinationPort) },
   { header: 'BACKEND', value: ({ reply }) => place(reply.source, reply.sourcePort) },
   { header: 'SERVICE', value: ({ service }) => service },
+  { header: 'VERDICT', value: ({ policy }) => policy?.verdict, wide: 'unless said' },
   { header: 'PACKETS', value: (flow) => both(flow, ({ packets }) => String(packets)), right: true },
   { header: 'BYTES', value: (flow) => both(flow, ({ bytes }) => formatBytes(bytes)), right: true },
   { header: 'IDLE', value: ({ idleMs }) => formatAge(idleMs), right: true },
   { header: 'EXPIRES', value: ({ expiresMs }) => formatAge(expiresMs), right: true },
+  { header: 'RULE', value: ruleText, wide: 'unless said' },
   // What the backend takes the client for.
   { header: 'SEEN AS', value: ({ reply }) => place(reply.destination, reply.destinationPort), wide: true },
   { header: 'PORT', value: ({ port }) => port, wide: true },
@@ -111,6 +113,15 @@ function keyOf({ protocol, original }: FlowEntry): string {
 
 function place(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** What refused it; else what lets it pass, at either end. */
+function ruleText({ policy }: FlowEntry): string | undefined {
+  if (!policy) return undefined;
+  const { verdict, egress, ingress } = policy;
+  const rules = [egress, ingress].filter((one) => one !== null);
+  const deciding = verdict === 'refused' ? rules.filter(({ note }) => note.action === 'deny') : rules;
+  return deciding.map(({ rule, note }) => `${note.direction}: ${rule}`).join('; ') || undefined;
 }
 
 function both({ original, reply }: FlowEntry, value: (way: FlowWay) => string): string {

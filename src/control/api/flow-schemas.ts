@@ -1,5 +1,6 @@
 /** Schemas of flow-types.ts. */
 import { closed, type Schema } from '../model/schema.js';
+import { NOTE } from './explain-schemas.js';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'number' };
@@ -22,6 +23,13 @@ const WAY = exactly({
   bytes: count,
 });
 
+const RULE: Schema = { oneOf: [exactly({ rule: text, note: NOTE }), { type: 'null' }] };
+const POLICY = exactly({
+  verdict: { type: 'string', enum: ['allowed', 'refused'] },
+  egress: RULE,
+  ingress: RULE,
+});
+
 export const FLOW_SCHEMAS = {
   Flows: exactly({
     flows: list(
@@ -30,6 +38,7 @@ export const FLOW_SCHEMAS = {
         state: text,
         assured: { type: 'boolean' },
         service: optionalText,
+        policy: { oneOf: [POLICY, { type: 'null' }] },
         port: text,
         original: WAY,
         reply: WAY,

@@ -1,5 +1,7 @@
 /** What GET /v1/flows and /v1/flows/summary answer. */
 
+import type { PolicyNote } from '../policies/types.js';
+
 /** One way of a connection: as its packets are on the wire there. */
 export interface FlowWay {
   source: string;
@@ -9,6 +11,19 @@ export interface FlowWay {
   destinationPort: number;
   packets: number;
   bytes: number;
+}
+
+/** What policies have decided about a connection, and by which rules; null: nothing selects the pod at that end. */
+export interface FlowPolicy {
+  verdict: 'allowed' | 'refused';
+  egress: FlowRule | null;
+  ingress: FlowRule | null;
+}
+
+export interface FlowRule {
+  /** `NetworkPolicy shop/db, spec.ingress[0]` */
+  rule: string;
+  note: PolicyNote;
 }
 
 /** A connection, as conntrack has them: the way of its first packet, and that of the answers. */
@@ -21,6 +36,8 @@ export interface FlowEntry {
   assured: boolean;
   /** `shop/web:http`, where it was to a service. */
   service: string | null;
+  /** null: no policy was asked. */
+  policy: FlowPolicy | null;
   /** That the first packet came in by: `default/web`. */
   port: string;
   original: FlowWay;

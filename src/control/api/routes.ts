@@ -19,6 +19,9 @@ import type { Pods } from '../pods.js';
 import type { Resources } from '../services/resources.js';
 import type { Store, Watch } from '../store/store.js';
 import { cniRoutes } from './cni-routes.js';
+import { type DropsSource, dropRoutes } from './drop-routes.js';
+import { explainRoutes } from './explain-routes.js';
+import type { ExplainAnswer, ExplainRequest } from './explain-types.js';
 import { flowRoutes } from './flow-routes.js';
 import { impairmentRoutes } from './impairment-routes.js';
 import { openApi } from './openapi.js';
@@ -28,7 +31,6 @@ import type { SchemaName } from './schemas.js';
 import { serviceRoutes } from './service-routes.js';
 import { storeRoutes } from './store-routes.js';
 import type {
-  DropsAnswer,
   EnvironmentAnswer,
   FdbAnswer,
   NamesAnswer,
@@ -81,7 +83,7 @@ export interface Route {
 }
 
 /** The daemon as the API sees it. */
-export interface ApiDaemon {
+export interface ApiDaemon extends DropsSource {
   readonly networks: Networks;
   readonly nodes: Nodes;
   readonly pods: Pods;
@@ -98,10 +100,11 @@ export interface ApiDaemon {
   /** Of one network, or of all. @throws PodwireError NOT_FOUND */
   names(network: string | undefined): NamesAnswer;
   readonly flows: Flows;
+  /** @throws PodwireError INVALID, NOT_FOUND */
+  explain(request: ExplainRequest): ExplainAnswer;
   /** Services of a namespace as environment variables. @param pod that they are for. @throws PodwireError NOT_FOUND */
   environment(namespace: string, pod: string | undefined): EnvironmentAnswer;
   stats(): StatsAnswer;
-  drops(): DropsAnswer;
   isHealthy(): boolean;
   /** What does not work at present, while forwarding goes on. */
   degraded(): string | undefined;
@@ -127,7 +130,9 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
       () => daemon.revision(),
     ),
     ...stateRoutes(daemon),
+    ...dropRoutes(() => daemon),
     ...flowRoutes(() => daemon.flows),
+    ...explainRoutes((request) => daemon.explain(request)),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),
     get('/openapi.json', 'this description', 'OpenApi', () => openApi(routes)),
@@ -366,7 +371,6 @@ function stateRoutes(daemon: ApiDaemon): Route[] {
       },
     },
     get('/v1/stats', 'packets and bytes', 'Stats', () => daemon.stats()),
-    get('/v1/drops', 'dropped packets by reason and port', 'Drops', () => daemon.drops()),
     {
       method: 'GET',
       path: '/v1/watch',

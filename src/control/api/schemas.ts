@@ -17,6 +17,8 @@ import { POD_SCHEMA } from '../model/pod.js';
 import { UNPUBLISH_SCHEMA } from '../model/publish.js';
 import { closed, type Schema } from '../model/schema.js';
 import { SERVICE_SCHEMA } from '../model/service.js';
+import { DROP_SCHEMAS } from './drop-schemas.js';
+import { EXPLAIN_SCHEMAS } from './explain-schemas.js';
 import { FLOW_SCHEMAS } from './flow-schemas.js';
 import { STORE_SCHEMAS } from './store-schemas.js';
 
@@ -214,16 +216,14 @@ export const SCHEMAS = {
     inFlight: count,
     cycles: exactly(counts(CYCLES)),
   }),
-  Drops: exactly({
-    total: count,
-    drops: list(exactly({ reason: text, meaning: text, port: text, count })),
-  }),
   Health: closed({ ok: flag, degraded: text }, ['ok']),
   WatchEvent: exactly({
     type: choice('ADDED', 'MODIFIED', 'DELETED'),
     revision: count,
     object: { oneOf: Object.keys(RESOURCES).map(ref) },
   }),
+  ...DROP_SCHEMAS,
+  ...EXPLAIN_SCHEMAS,
   ...FLOW_SCHEMAS,
   ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },

@@ -3,7 +3,6 @@
  * schemas of the same things, which the server checks requests with, are in src/control/model.
  */
 import type { CycleCounter, PortCounter, Total } from '../../dataplane/counters.js';
-import type { DropReasonName } from '../../dataplane/drop-reasons.js';
 import type {
   AdminNetworkPolicy,
   AnyPolicy,
@@ -13,6 +12,7 @@ import type {
 import type { EndpointSlice, Namespace, Service } from '../services/types.js';
 import type { PublishedPortStatus, PublishWish } from './publish-types.js';
 
+export type { DropEntry, DropsAnswer } from './drop-types.js';
 export type {
   AdminNetworkPolicy,
   BaselineAdminNetworkPolicy,
@@ -432,13 +432,6 @@ export interface StatsAnswer {
   cycles: Record<CycleCounter, number>;
 }
 
-export interface DropEntry {
-  reason: DropReasonName;
-  meaning: string;
-  port: string;
-  count: number;
-}
-
 export interface RoutesAnswer {
   generation: number;
   routes: RouteEntry[];
@@ -467,12 +460,6 @@ export interface EnvironmentAnswer {
 export interface NamesAnswer {
   names: NameEntry[];
 }
-/** Only what is not zero, the largest first. */
-export interface DropsAnswer {
-  total: number;
-  drops: DropEntry[];
-}
-
 /** GET /healthz and /readyz; 503 with `ok: false` where it is not. */
 export interface HealthAnswer {
   ok: boolean;

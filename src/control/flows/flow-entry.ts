@@ -2,7 +2,7 @@
 import type { FlowRow, FlowSide } from '../../dataplane/flows/flow-reader.js';
 import { FLOW, LAST_TCP, TIMEOUTS } from '../../dataplane/flows/flow-states.js';
 import { formatIpv4, formatIpv6 } from '../../wire/address.js';
-import type { FlowEntry, FlowWay } from '../api/flow-types.js';
+import type { FlowEntry, FlowPolicy, FlowWay } from '../api/flow-types.js';
 import type { FrontendNames } from './frontend-names.js';
 
 /** IANA's numbers of protocols. */
@@ -19,6 +19,11 @@ const STATE_NAMES = Object.keys(FLOW) as (keyof typeof FLOW)[];
 /** Names of numbers, that the API takes and gives. */
 export function protocolName(protocol: number): string {
   return PROTOCOL_NAMES.get(protocol) ?? String(protocol);
+}
+
+/** Else a tuple's ports are identifiers of queries. */
+export function hasPorts(protocol: number): boolean {
+  return ['tcp', 'udp', 'sctp'].includes(protocolName(protocol));
 }
 
 export function stateName({ state, isReplied }: Pick<FlowRow, 'state' | 'isReplied'>): string {
@@ -39,6 +44,7 @@ export function flowEntry(
   row: FlowRow,
   names: Pick<FrontendNames, 'of'>,
   portName: (port: number) => string,
+  policyOf: (row: FlowRow) => FlowPolicy | null,
 ): FlowEntry {
   const original = way(row.original);
   const reply = way(row.reply);
@@ -47,6 +53,7 @@ export function flowEntry(
     state: stateName(row),
     assured: row.isAssured,
     service: serviceOf(row, names) ?? null,
+    policy: policyOf(row),
     port: portName(row.port),
     original,
     reply,

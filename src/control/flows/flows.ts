@@ -4,7 +4,7 @@
  */
 import { ENGINE } from '../../dataplane/flows/flow-memory.js';
 import type { FlowReader, FlowRow } from '../../dataplane/flows/flow-reader.js';
-import type { FlowSummary, FlowsAnswer, FlowTableCounts } from '../api/flow-types.js';
+import type { FlowPolicy, FlowSummary, FlowsAnswer, FlowTableCounts } from '../api/flow-types.js';
 import { invalid } from '../errors.js';
 import { flowEntry, protocolName, serviceOf, stateName } from './flow-entry.js';
 import { type FilterParts, flowFilter } from './flow-filter.js';
@@ -19,6 +19,8 @@ export interface FlowsParts extends FilterParts {
   /** Of the clock that the engines have (ms). */
   readonly now: () => number;
   readonly portName: (port: number) => string;
+  /** What policies have decided about it. */
+  readonly policyOf: (row: FlowRow) => FlowPolicy | null;
 }
 
 export class Flows {
@@ -28,12 +30,12 @@ export class Flows {
   async list(query: URLSearchParams): Promise<FlowsAnswer> {
     const limit = numberIn(query, 'limit', FLOW_PAGE.usual, 1, FLOW_PAGE.most);
     const from = numberIn(query, 'continue', 0, 0, this.parts.reader.capacity);
-    const { names, portName } = this.parts;
+    const { names, portName, policyOf } = this.parts;
     const flows: FlowsAnswer['flows'] = [];
     const next = await this.read(
       query,
       from,
-      (row) => flows.push(flowEntry(row, names, portName)),
+      (row) => flows.push(flowEntry(row, names, portName, policyOf)),
       // An entry is one flow at most, so a page never has more than its limit.
       () => limit - flows.length,
     );

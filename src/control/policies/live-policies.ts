@@ -170,6 +170,11 @@ export class LivePolicies implements PoliciesSource {
     if (this.isOpen) await this.parts.publish();
   }
 
+  /** Of every node, in no order. */
+  everyPod(): PolicyPod[] {
+    return this.plan.everyPod();
+  }
+
   noteOf(note: number): PolicyNote | undefined {
     return this.plan.noteOf(note);
   }

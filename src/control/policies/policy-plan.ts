@@ -226,6 +226,11 @@ export class PolicyPlan {
     };
   }
 
+  /** Of every node, in no order. */
+  everyPod(): PolicyPod[] {
+    return [...this.pods.values()].map(({ pod }) => pod);
+  }
+
   noteOf(note: number): PolicyNote | undefined {
     return this.notes.of(note);
   }

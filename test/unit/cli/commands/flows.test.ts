@@ -1,6 +1,11 @@
 /** What `podwire flows` prints. */
 import { describe, expect, it } from 'vitest';
-import type { FlowEntry, FlowSummary, FlowsAnswer } from '../../../../src/control/api/flow-types.js';
+import type {
+  FlowEntry,
+  FlowRule,
+  FlowSummary,
+  FlowsAnswer,
+} from '../../../../src/control/api/flow-types.js';
 import { fakeApi, podwire } from '../support.js';
 
 function flow(sourcePort: number, more: Partial<FlowEntry> = {}): FlowEntry {
@@ -9,6 +14,7 @@ function flow(sourcePort: number, more: Partial<FlowEntry> = {}): FlowEntry {
     state: 'ESTABLISHED',
     assured: true,
     service: 'shop/web:http',
+    policy: null,
     port: 'shop/client',
     original: {
       source: '10.244.0.3',
@@ -47,6 +53,30 @@ describe('podwire flows', () => {
     expect(wide).toContain('shop/client');
     const json = JSON.parse((await podwire('flows', '-o', 'json', '--socket', socket)).out) as FlowsAnswer;
     expect(json.flows.map(({ original }) => original.sourcePort)).toEqual([40_000, 40_001]);
+  });
+
+  it('shows verdicts and rules where there are some', async () => {
+    const policies = [{ kind: 'NetworkPolicy' as const, namespace: 'shop', name: 'db' }];
+    const allow = {
+      direction: 'egress' as const,
+      tier: 'policy' as const,
+      action: 'allow' as const,
+      policies,
+    };
+    const rule = (note: FlowRule['note']): FlowRule => ({ rule: `RULE ${note.direction}`, note });
+    const [egress, deny] = [rule(allow), rule({ ...allow, direction: 'ingress', action: 'deny' })];
+    const answer: FlowsAnswer = {
+      flows: [
+        flow(1, { policy: { verdict: 'allowed', egress, ingress: null } }),
+        flow(2, { policy: { verdict: 'refused', egress, ingress: deny } }),
+      ],
+      continue: null,
+    };
+    const { socket } = await fakeApi({ 'GET /v1/flows?limit=1000': { body: answer } });
+    const lines = (await podwire('flows', '--socket', socket)).out.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/SERVICE +VERDICT +PACKETS .* EXPIRES +RULE$/);
+    expect(lines[1]).toMatch(/ allowed .* egress: RULE egress$/);
+    expect(lines[2]).toMatch(/ refused .* {3}ingress: RULE ingress$/);
   });
 
   it('asks for what is wanted, page after page, and says that there may be more', async () => {

@@ -86,6 +86,7 @@ describe('what the switch knows', () => {
     const drops: DropsAnswer = {
       total: 3,
       drops: [{ reason: 'no-route', meaning: 'no route to the destination', port: 'default/web', count: 3 }],
+      rules: [],
     };
     const { socket } = await fakeApi({ 'GET /v1/stats': { body: stats }, 'GET /v1/drops': { body: drops } });
     expect((await podwire('stats', '--socket', socket)).out).toBe(
@@ -97,7 +98,7 @@ describe('what the switch knows', () => {
       'COUNT   REASON     PORT          MEANING\n' +
         '    3   no-route   default/web   no route to the destination\n',
     );
-    const none = await fakeApi({ 'GET /v1/drops': { body: { total: 0, drops: [] } } });
+    const none = await fakeApi({ 'GET /v1/drops': { body: { total: 0, drops: [], rules: [] } } });
     expect((await podwire('drops', '--socket', none.socket)).out).toBe('no drops\n');
   });
 
@@ -149,7 +150,7 @@ describe('what the switch knows', () => {
   });
 
   it('finds the socket through the environment', async () => {
-    const { socket } = await fakeApi({ 'GET /v1/drops': { body: { total: 0, drops: [] } } });
+    const { socket } = await fakeApi({ 'GET /v1/drops': { body: { total: 0, drops: [], rules: [] } } });
     process.env.PODWIRE_SOCKET = socket;
     const { out } = await podwire('drops').finally(() => delete process.env.PODWIRE_SOCKET);
     expect(out).toBe('no drops\n');

@@ -2,10 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowsAnswer } from '../../../../src/control/api/flow-types.js';
 import { SCHEMAS } from '../../../../src/control/api/schemas.js';
+import { type FlowPolicyParts, flowPolicy } from '../../../../src/control/flows/flow-policy.js';
 import { Flows } from '../../../../src/control/flows/flows.js';
 import { FrontendNames } from '../../../../src/control/flows/frontend-names.js';
 import { checker } from '../../../../src/control/model/schema.js';
+import type { PolicyNote } from '../../../../src/control/policies/types.js';
 import { NODE_FRONTEND, type ServiceSpec } from '../../../../src/dataplane/service-spec.js';
+import { DECISION } from '../../../../src/dataplane/translation/chooser.js';
 import { ACK, open, pass, type Rig, rig, SYN, TCP, UDP } from '../../dataplane/flows/flow-fixture.js';
 
 const SERVICE: ServiceSpec = {
@@ -24,6 +27,27 @@ const CLIENT = 0x0af40003;
 const ADDRESS = 0x0a600007;
 const BACKEND = 0x0af40104;
 
+const NOTE: PolicyNote = {
+  ...{ direction: 'ingress', tier: 'policy', action: 'allow', path: 'spec.ingress[2]' },
+  policies: [{ kind: 'NetworkPolicy', namespace: 'shop', name: 'web' }],
+};
+
+/** The plan: it knows note 5, and says that of every connection. */
+const POLICIES: FlowPolicyParts = {
+  noteOf: (note) => (note === 5 ? NOTE : undefined),
+  judge: ({ to, port }) => {
+    const isBackend = 'address' in to && to.address === '10.244.1.4' && port === 8080;
+    const [found, open] = [{}, { allowed: true, reason: 'open' as const }];
+    return {
+      family: 4,
+      from: found,
+      to: found,
+      egress: open,
+      ingress: { ...open, ...(isBackend && { note: NOTE }) },
+    };
+  },
+};
+
 function flowsOf({ reader }: Rig, now = 0): Flows {
   return new Flows({
     reader,
@@ -34,6 +58,7 @@ function flowsOf({ reader }: Rig, now = 0): Flows {
     ),
     addressesOf: (pod) => (pod === 'default/web' ? ['10.244.0.3', 'fd00::3'] : ['10.244.1.4']),
     portName: (port) => `default/pod${port}`,
+    policyOf: (row) => flowPolicy(row, POLICIES),
   });
 }
 
@@ -62,6 +87,7 @@ describe('GET /v1/flows', () => {
         state: 'SYN_SENT',
         assured: false,
         service: 'shop/web:http',
+        policy: null,
         port: 'default/pod3',
         original: {
           source: '10.244.0.3',
@@ -92,6 +118,29 @@ describe('GET /v1/flows', () => {
     open(one, TCP, 5, 1, 0, SYN);
     const { flows } = await list(flowsOf(one));
     expect(flows.map(({ service }) => service).sort()).toEqual([null, 'shop/web:http'].sort());
+  });
+
+  it('has the verdict and the rules of what policies decided', async () => {
+    const one = rig(16);
+    const decided = (n: number, kind: number, target: number, argument: number) => {
+      const handle = open(one, UDP, n);
+      one.table.decide(handle, one.table.found.state, kind, target, argument, 1);
+    };
+    decided(1, DECISION.ADMIT, 0, 5);
+    decided(2, DECISION.REFUSE, 5, 0);
+    decided(3, 0, 5, 5);
+    openService(one, 4);
+    const handle = one.table.lookup(one.original, 0);
+    one.table.decide(handle, one.table.found.state, DECISION.TRANSLATE | DECISION.ADMIT, 5, 5, 1);
+    const { flows } = await list(flowsOf(one));
+    const rule = { rule: 'NetworkPolicy shop/web, spec.ingress[2]', note: NOTE };
+    expect(flows.map(({ policy }) => policy)).toEqual([
+      { verdict: 'allowed', egress: null, ingress: rule },
+      { verdict: 'refused', egress: rule, ingress: null },
+      null,
+      // Not by its target and argument, which are ways: by what the plan says of client and backend.
+      { verdict: 'allowed', egress: null, ingress: rule },
+    ]);
   });
 
   it('says of UDP whether it was answered, and goes on', async () => {
