@@ -1,80 +1,154 @@
 /**
  * Which numbers the pods call by which name, and at which addresses they are: an egress rule that names a port means another
  * number for each pod that it is sent to.
+ *
+ * A block of addresses beside such a port means the pods in it that have the port. Who these are is kept for each such pair that
+ * a ruleset names, as pods come and go: a pod costs a look at each of the pairs with its port, some 100 ns.
  */
 
 import type { PolicyBlock } from '../../dataplane/policy-spec.js';
-import { holds } from '../cidr.js';
+import { type Cidr, contains, type Ip, parseCidr, parseIp } from '../../wire/address.js';
 import type { NameDraft, NamedPort } from './drafts.js';
 import type { PolicyInterface, PolicyPod } from './types.js';
 
 interface Numbered extends NamedPort {
-  /** Addresses, as often as they occur. */
-  readonly at: Map<string, number>;
+  readonly at: Map<string, At>;
+  readonly blocks: Set<NamedBlock>;
   pods: number;
+}
+
+/** An address of pods. */
+interface At {
+  readonly ip: Ip;
+  pods: number;
+}
+
+/** Pods in a block that have a port. */
+export interface NamedBlock {
+  readonly key: string;
+  readonly port: NamedPort;
+  readonly cidr: Cidr;
+  readonly except: readonly Cidr[];
+  readonly addresses: Set<string>;
+  uses: number;
+}
+
+export interface NamedPortsListener {
+  /** The name stands for other numbers than before. */
+  renumbered(name: string): void;
+  replaced(block: NamedBlock): void;
 }
 
 export class NamedPorts {
   /** By name, then by protocol and number. */
   private readonly names = new Map<string, Map<string, Numbered>>();
+  private readonly blocks = new Map<string, NamedBlock>();
 
-  /** @param changed told of each name with which it is otherwise than before; isNew: its numbers are others. */
-  constructor(private readonly changed: (name: string, isNew: boolean) => void) {}
+  constructor(private readonly listener: NamedPortsListener) {}
 
   add({ ports, interfaces }: PolicyPod): void {
     for (const port of unique(ports)) {
       const numbered = this.take(port);
-      numbered.pods++;
-      for (const address of addressesOf(interfaces)) {
-        numbered.at.set(address, (numbered.at.get(address) ?? 0) + 1);
-      }
-      this.changed(port.name, numbered.pods === 1);
+      for (const address of addressesOf(interfaces)) this.come(numbered, address);
+      if (++numbered.pods === 1) this.listener.renumbered(port.name);
     }
   }
 
   remove({ ports, interfaces }: PolicyPod): void {
     for (const port of unique(ports)) {
       const numbered = this.take(port);
-      for (const address of addressesOf(interfaces)) {
-        const left = (numbered.at.get(address) ?? 1) - 1;
-        if (left > 0) numbered.at.set(address, left);
-        else numbered.at.delete(address);
-      }
-      if (--numbered.pods === 0) this.forget(port);
-      this.changed(port.name, numbered.pods === 0);
+      for (const address of addressesOf(interfaces)) this.go(numbered, address);
+      if (--numbered.pods === 0) this.listener.renumbered(port.name);
+      this.tidy(numbered);
     }
   }
 
   /** Sorted, so that who asks twice is answered the same. */
   numbersOf({ name, protocol }: NameDraft): readonly NamedPort[] {
     return [...(this.names.get(name)?.entries() ?? [])]
-      .filter(([, port]) => (protocol ?? port.protocol) === port.protocol)
+      .filter(([, port]) => port.pods > 0 && (protocol ?? port.protocol) === port.protocol)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, port]) => ({ name, protocol: port.protocol, port: port.port }));
   }
 
-  /** Of pods in the block that have the port. Sorted. */
-  addressesIn({ cidr, except = [] }: PolicyBlock, port: NamedPort): readonly string[] {
-    const at = [...(this.names.get(port.name)?.get(keyOf(port))?.at.keys() ?? [])];
-    return at
-      .filter((address) => holds(cidr, address) && !except.some((part) => holds(part, address)))
-      .sort();
+  /** To be released. */
+  acquire({ cidr, except = [] }: PolicyBlock, port: NamedPort): NamedBlock {
+    const key = `${port.name} ${keyOf(port)} ${cidr} ${[...except].sort()}`;
+    const known = this.blocks.get(key);
+    const block = known ?? {
+      key,
+      port,
+      cidr: parseCidr(cidr),
+      except: except.map(parseCidr),
+      addresses: new Set<string>(),
+      uses: 0,
+    };
+    block.uses++;
+    if (known) return known;
+    this.blocks.set(key, block);
+    const numbered = this.take(port);
+    numbered.blocks.add(block);
+    for (const [address, { ip }] of numbered.at) if (isIn(block, ip)) block.addresses.add(address);
+    return block;
+  }
+
+  release(block: NamedBlock): void {
+    if (--block.uses > 0) return;
+    this.blocks.delete(block.key);
+    const numbered = this.take(block.port);
+    numbered.blocks.delete(block);
+    this.tidy(numbered);
+  }
+
+  private come({ at, blocks }: Numbered, address: string): void {
+    const known = at.get(address);
+    if (known) {
+      known.pods++;
+      return;
+    }
+    const ip = parseIp(address);
+    at.set(address, { ip, pods: 1 });
+    for (const block of blocks) {
+      if (!isIn(block, ip)) continue;
+      block.addresses.add(address);
+      this.listener.replaced(block);
+    }
+  }
+
+  private go({ at, blocks }: Numbered, address: string): void {
+    const known = at.get(address);
+    if (!known || --known.pods > 0) return;
+    at.delete(address);
+    for (const block of blocks) if (block.addresses.delete(address)) this.listener.replaced(block);
   }
 
   private take(port: NamedPort): Numbered {
     const numbers = this.names.get(port.name) ?? new Map<string, Numbered>();
     this.names.set(port.name, numbers);
     const key = keyOf(port);
-    const numbered = numbers.get(key) ?? { ...port, at: new Map(), pods: 0 };
+    const { name, protocol } = port;
+    const numbered = numbers.get(key) ?? {
+      name,
+      protocol,
+      port: port.port,
+      at: new Map(),
+      blocks: new Set(),
+      pods: 0,
+    };
     numbers.set(key, numbered);
     return numbered;
   }
 
-  private forget(port: NamedPort): void {
-    const numbers = this.names.get(port.name);
-    numbers?.delete(keyOf(port));
-    if (numbers?.size === 0) this.names.delete(port.name);
+  private tidy(numbered: Numbered): void {
+    if (numbered.pods > 0 || numbered.blocks.size > 0) return;
+    const numbers = this.names.get(numbered.name);
+    numbers?.delete(keyOf(numbered));
+    if (numbers?.size === 0) this.names.delete(numbered.name);
   }
+}
+
+function isIn({ cidr, except }: NamedBlock, ip: Ip): boolean {
+  return contains(cidr, ip) && !except.some((part) => contains(part, ip));
 }
 
 function keyOf({ protocol, port }: NamedPort): string {

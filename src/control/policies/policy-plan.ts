@@ -28,6 +28,7 @@ import {
 } from '../../dataplane/policy-spec.js';
 import { podKeyOf } from '../services/types.js';
 import { draftOf, type PolicyDraft } from './drafts.js';
+import { addTo, removeFrom } from './grouped.js';
 import { Identities, type Identity, identitySpec, type Placed } from './identities.js';
 import { Judge } from './judge.js';
 import { NamedPorts } from './named-ports.js';
@@ -60,7 +61,10 @@ export class PolicyPlan {
     identityLedger: this.ledgers.identities,
   });
   private readonly notes = new Notes();
-  private readonly named = new NamedPorts((name, isNew) => this.rulesets.nameChanged(name, isNew));
+  private readonly named = new NamedPorts({
+    renumbered: (name) => this.rulesets.renumbered(name),
+    replaced: (block) => this.rulesets.replaced(block),
+  });
   private readonly rulesets: Rulesets = new Rulesets(
     {
       sets: this.sets,
@@ -83,6 +87,8 @@ export class PolicyPlan {
   /** Identities whose policies may be others. */
   private readonly dirty = new Set<Identity>();
   private judging: Judge | undefined;
+  /** Kept until somebody is told, for the next question. */
+  private readonly judged = new Set<Ruleset>();
   private serial = 0;
   private cidrs: readonly string[] = [];
   private toldCidrs: readonly string[] = [];
@@ -175,6 +181,7 @@ export class PolicyPlan {
   }
 
   changes(): PlannedPolicies {
+    this.forgetJudged();
     this.settle();
     const { rulesets, sets, identities } = this.ledgers;
     const [ruled, set, identified] = [rulesets.take(), sets.take(), identities.take()];
@@ -197,6 +204,7 @@ export class PolicyPlan {
   }
 
   whole(): PlannedPolicies {
+    this.forgetJudged();
     this.settle();
     return {
       clusterCidrs: this.cidrs,
@@ -283,11 +291,15 @@ export class PolicyPlan {
     use: (ruleset: Ruleset | undefined) => T,
   ): T {
     const ruleset = this.acquireRuleset(identity, direction, this.policies.selecting(identity));
-    try {
-      return use(ruleset);
-    } finally {
-      if (ruleset) this.rulesets.release(ruleset);
-    }
+    if (ruleset && this.judged.has(ruleset)) this.rulesets.release(ruleset);
+    else if (ruleset) this.judged.add(ruleset);
+    return use(ruleset);
+  }
+
+  /** Forwarding is told of none that this node does not need. */
+  private forgetJudged(): void {
+    for (const ruleset of this.judged) this.rulesets.release(ruleset);
+    this.judged.clear();
   }
 
   private withdrawPolicy(key: string, draft: PolicyDraft): void {
@@ -410,16 +422,4 @@ export function policyKey(policy: AnyPolicy): string {
 
 function nameOf({ namespace, name }: PolicyPod): string {
   return `${namespace}/${name}`;
-}
-
-function addTo<T>(sets: Map<string, Set<T>>, key: string, thing: T): void {
-  const known = sets.get(key);
-  if (known) known.add(thing);
-  else sets.set(key, new Set([thing]));
-}
-
-function removeFrom<T>(sets: Map<string, Set<T>>, key: string, thing: T): void {
-  const known = sets.get(key);
-  known?.delete(thing);
-  if (known?.size === 0) sets.delete(key);
 }

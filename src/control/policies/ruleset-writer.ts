@@ -15,7 +15,7 @@ import {
 } from '../../dataplane/policy-spec.js';
 import { hostPrefix } from '../cidr.js';
 import type { NameDraft, NamedPort, PeerDraft, PodSelection, PolicyDraft, RuleDraft } from './drafts.js';
-import type { NamedPorts } from './named-ports.js';
+import type { NamedBlock, NamedPorts } from './named-ports.js';
 import type { Notes } from './notes.js';
 import type { Selecting } from './policy-index.js';
 import type { PolicySet, Sets } from './sets.js';
@@ -45,8 +45,8 @@ export class RulesetWriter {
   readonly notes: number[] = [];
   /** Names of ports whose numbers it depends on. */
   readonly names = new Set<string>();
-  /** Of these, where addresses of pods have a part in it. */
-  readonly placedNames = new Set<string>();
+  /** Acquired, too: it depends on who is in them. */
+  readonly blocks: NamedBlock[] = [];
   asksNodes = false;
 
   constructor(
@@ -127,10 +127,9 @@ export class RulesetWriter {
   private having(peer: PeerDraft, named: NamedPort): PeerDraft[] {
     if ('pods' in peer) return [{ pods: { ...peer.pods, named } }];
     if ('nodes' in peer) return [];
-    this.placedNames.add(named.name);
-    return this.parts.named
-      .addressesIn(peer.block, named)
-      .map((address) => ({ block: { cidr: hostPrefix(address) } }));
+    const block = this.parts.named.acquire(peer.block, named);
+    this.blocks.push(block);
+    return [...block.addresses].sort().map((address) => ({ block: { cidr: hostPrefix(address) } }));
   }
 
   private resolve(peers: readonly PeerDraft[]): PolicyRuleSpec['peers'] {

@@ -5,6 +5,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { OPEN_RULESET, type PolicyTierSpec, type RulesetSpec } from '../../dataplane/policy-spec.js';
+import { addTo, removeFrom } from './grouped.js';
+import type { NamedBlock } from './named-ports.js';
 import type { Ledger } from './numbers.js';
 import { Numbers } from './numbers.js';
 import { RulesetWriter, type Subject, type WriterParts } from './ruleset-writer.js';
@@ -21,6 +23,7 @@ export interface Ruleset {
 export class Rulesets {
   private readonly byKey = new Map<string, Ruleset>();
   private readonly byName = new Map<string, Set<Ruleset>>();
+  private readonly byBlock = new Map<NamedBlock, Set<Ruleset>>();
   private readonly askingNodes = new Set<Ruleset>();
   private readonly stale = new Set<Ruleset>();
   readonly numbers = new Numbers(OPEN_RULESET + 1);
@@ -51,11 +54,12 @@ export class Rulesets {
     this.numbers.release(ruleset.id);
   }
 
-  /** @param areNumbersOther than before; else pods of the name are at other addresses. */
-  nameChanged(name: string, areNumbersOther: boolean): void {
-    for (const ruleset of this.byName.get(name) ?? []) {
-      if (areNumbersOther || ruleset.written.placedNames.has(name)) this.stale.add(ruleset);
-    }
+  renumbered(name: string): void {
+    for (const ruleset of this.byName.get(name) ?? []) this.stale.add(ruleset);
+  }
+
+  replaced(block: NamedBlock): void {
+    for (const ruleset of this.byBlock.get(block) ?? []) this.stale.add(ruleset);
   }
 
   nodesChanged(): void {
@@ -90,26 +94,23 @@ export class Rulesets {
     this.ledger.mark(ruleset);
   }
 
-  private letGo({ sets, notes }: RulesetWriter): void {
+  private letGo({ sets, notes, blocks }: RulesetWriter): void {
     for (const set of sets) this.parts.sets.release(set);
     for (const note of notes) this.parts.notes.release(note);
+    for (const block of blocks) this.parts.named.release(block);
   }
 
   private link(ruleset: Ruleset): void {
-    const { names, asksNodes } = ruleset.written;
-    for (const name of names) {
-      const known = this.byName.get(name);
-      if (known) known.add(ruleset);
-      else this.byName.set(name, new Set([ruleset]));
-    }
+    const { names, blocks, asksNodes } = ruleset.written;
+    for (const name of names) addTo(this.byName, name, ruleset);
+    for (const block of blocks) addTo(this.byBlock, block, ruleset);
     if (asksNodes) this.askingNodes.add(ruleset);
   }
 
   private unlink(ruleset: Ruleset): void {
-    for (const name of ruleset.written.names) {
-      this.byName.get(name)?.delete(ruleset);
-      if (this.byName.get(name)?.size === 0) this.byName.delete(name);
-    }
+    const { names, blocks } = ruleset.written;
+    for (const name of names) removeFrom(this.byName, name, ruleset);
+    for (const block of blocks) removeFrom(this.byBlock, block, ruleset);
     this.askingNodes.delete(ruleset);
   }
 }

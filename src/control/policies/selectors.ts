@@ -6,6 +6,7 @@
  * in `anchorsOf` some words of which whatever it selects has one. What an index finds is a guess that misses none; `matches`
  * decides.
  */
+import { addTo, removeFrom } from './grouped.js';
 import type { LabelSelector, SelectorRequirement } from './types.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -70,19 +71,11 @@ export class WordIndex<T> {
   private readonly things = new Map<string, Set<T>>();
 
   add(words: readonly string[], thing: T): void {
-    for (const word of words) {
-      const known = this.things.get(word);
-      if (known) known.add(thing);
-      else this.things.set(word, new Set([thing]));
-    }
+    for (const word of words) addTo(this.things, word, thing);
   }
 
   remove(words: readonly string[], thing: T): void {
-    for (const word of words) {
-      const known = this.things.get(word);
-      known?.delete(thing);
-      if (known?.size === 0) this.things.delete(word);
-    }
+    for (const word of words) removeFrom(this.things, word, thing);
   }
 
   /** Those under one of the words, each once. */
