@@ -16,7 +16,7 @@ import * as cluster from '../engine/cluster.js';
 import { BenchNode, type Workload } from '../engine/node.js';
 import { exchangeEnds, inVxlan, readdress, sourcesOf } from '../engine/rewrite.js';
 import { settled } from '../engine/service.js';
-import { type Budget, timeCases } from '../engine/timing.js';
+import { type Budget, type Case, timeCases } from '../engine/timing.js';
 import * as workloads from '../engine/workloads.js';
 import type { Figure } from '../figure.js';
 import { collect, residentMegabytes } from './memory-use.js';
@@ -90,6 +90,11 @@ function packetFigures(whole: PlannedPolicies, budget: Budget, say: (text: strin
       }),
     ),
   );
+}
+
+/** Every flow is decided about, and what was decided is where the next packet finds it. */
+function atHand(each: Case, workload: Workload): Case {
+  return settled(settled(each, workload), workload);
 }
 
 const WAYS = ['to pods of other nodes', 'to neighbours', 'from pods of other nodes'] as const;
