@@ -3,7 +3,7 @@ import { LineProgram } from './line-program.js';
 
 /** A late request is heard all the same. */
 const SILENCE_S = 0.4;
-const PATIENCE_S = 5;
+const PATIENCE_S = 1.5;
 
 export type ProbeKind = 'tcp' | 'udp' | 'ping';
 
