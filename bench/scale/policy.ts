@@ -75,7 +75,7 @@ function packetFigures(whole: PlannedPolicies, budget: Budget, say: (text: strin
   });
   const cases = nodes
     .flat()
-    .flatMap((node) => node.cases().map((each, index) => settled(each, node.workloads[index])));
+    .flatMap((node) => node.cases().map((each, index) => atHand(each, node.workloads[index])));
   say('warming up');
   for (const each of cases) warmUp(each, budget.seconds);
   const { cases: times } = timeCases(cases, budget, say);
