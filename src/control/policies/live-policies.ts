@@ -8,6 +8,7 @@
  * pod stays closed, since the data plane was not told of it; so after a restart no pod is reached that no policy would let
  * be reached.
  */
+import { IDENTITY_UNKNOWN } from '../../dataplane/policy-spec.js';
 import { Backoff } from '../backoff.js';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../clock.js';
 import { asPodwireError, PodwireError } from '../errors.js';
@@ -38,6 +39,8 @@ export class LivePolicies implements PoliciesSource {
   private isOpen = false;
   private isMissed = false;
   private isInDoubt = false;
+  /** The last changes that were. */
+  private taken = NOTHING;
   /** Who wants all connections to be followed. */
   private followers = 0;
   private readonly backoff = new Backoff();
@@ -196,9 +199,16 @@ export class LivePolicies implements PoliciesSource {
 
   take(): PlannedPolicies {
     if (!this.isOpen) return NOTHING;
-    if (!this.isInDoubt) return this.plan.changes();
+    this.taken = this.isInDoubt ? this.again() : this.plan.changes();
     this.isInDoubt = false;
-    return this.plan.again();
+    return this.taken;
+  }
+
+  private again(): PlannedPolicies {
+    // The plan has no memory of addresses that it has told to be nobody's.
+    const nobodys = this.taken.addresses.filter(({ identity }) => identity === IDENTITY_UNKNOWN);
+    const whole = this.plan.again();
+    return { ...whole, addresses: [...nobodys, ...whole.addresses] };
   }
 
   lost(error: unknown): void {

@@ -50,6 +50,13 @@ function routesIn(table: number, snapshot: ReturnType<typeof compile>): string[]
 }
 
 describe('compile', () => {
+  it('has ports of pods policed, where policies are told, and no others', () => {
+    const policed = (more: Partial<Plan>) =>
+      compile(plan([], [pod(1, 'default', ['10.244.0.3'])], more)).ports.map((port) => port.policed);
+    expect(policed({ policed: true })).toEqual([undefined, true]);
+    expect(policed({})).toEqual([undefined, undefined]);
+  });
+
   it('makes ports, a domain, neighbours and routes of the default network', () => {
     const snapshot = compile(plan([], [pod(1, 'default', ['10.244.0.3', 'fd00::3'])]));
     expect(snapshot.generation).toBe(7);

@@ -330,15 +330,27 @@ describe('a store that goes away', () => {
     expect(told).toEqual(['shop/web']);
   });
 
+  it('is away at the first start: it is not known what there is, until the store tells', async () => {
+    const shaky = new UnsteadyStore(store);
+    shaky.away = true;
+    let known = 0;
+    const resources = await node('b', { local: openStore('local'), store: shaky, known: () => void known++ });
+    expect([resources.isKnown, known]).toEqual([false, 0]);
+    shaky.away = false;
+    await until(() => resources.isKnown && known === 1);
+  }, 20_000);
+
   it('is away at the start: what was last known counts, and what was deleted meanwhile goes', async () => {
     const local = openStore('local');
     const first = await node('b', { local });
     for (const name of ['web', 'db']) await first.services.put(`default/${name}`, service(name));
     await until(async () => (await local.list('local/cluster/services/')).entries.length === 2);
+    await until(async () => (await local.get('local/cluster/whole')) !== undefined);
     await first.close();
     const shaky = new UnsteadyStore(store);
     shaky.away = true;
     const again = await node('b', { local, store: shaky });
+    expect(again.isKnown).toBe(true);
     expect(again.services.list().map(({ metadata }) => metadata.name)).toEqual(['db', 'web']);
     const a = await node('a');
     await a.services.delete('default/db');
