@@ -6,8 +6,8 @@
  * same; between two other nodes it is theirs to say.
  */
 
-import { type PortSpec, type RouteSpec, routesOf } from '../../dataplane/snapshot.js';
-import { parseCidr } from '../../wire/address.js';
+import { type PortSpec, type RouteSpec, routesOf, type Snapshot } from '../../dataplane/snapshot.js';
+import { type Cidr, contains, parseCidr, parseIp } from '../../wire/address.js';
 import type { ExplainWay } from '../api/explain-types.js';
 import { familyOf, holds } from '../cidr.js';
 import { DEFAULT_NETWORK } from '../model/network.js';
@@ -181,14 +181,25 @@ function betweenText(from: End, to: End): string {
     : 'between other nodes';
 }
 
-/** The longest prefix. */
+/** Routes by table, the longest prefixes first: a service has many backends, a cluster thousands of routes. */
+const tables = new WeakMap<Snapshot, Map<number, { readonly cidr: Cidr; readonly route: RouteSpec }[]>>();
+
+function tableOf(table: number, snapshot: Snapshot) {
+  const known = tables.get(snapshot) ?? new Map<number, { cidr: Cidr; route: RouteSpec }[]>();
+  tables.set(snapshot, known);
+  const found =
+    known.get(table) ??
+    routesOf(snapshot)
+      .filter((route) => route.table === table)
+      .map((route) => ({ route, cidr: parseCidr(route.prefix) }))
+      .sort((one, other) => other.cidr.prefix - one.cidr.prefix);
+  known.set(table, found);
+  return found;
+}
+
 function routeTo(address: string, table: number, { snapshot }: ExplainWorld): RouteSpec | undefined {
-  let best: RouteSpec | undefined;
-  for (const route of routesOf(snapshot)) {
-    if (route.table !== table || !holds(route.prefix, address)) continue;
-    if (!best || parseCidr(route.prefix).prefix > parseCidr(best.prefix).prefix) best = route;
-  }
-  return best;
+  const ip = parseIp(address);
+  return tableOf(table, snapshot).find(({ cidr }) => contains(cidr, ip))?.route;
 }
 
 function nameOf({ pod, hostPod, node, address }: End): string {
