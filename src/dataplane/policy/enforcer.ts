@@ -9,7 +9,7 @@
  * A TCP packet within a connection that nobody has seen begin, as after a restart or where a policy is new, may go either way. It
  * counts as the opener's if its port is the higher one, as those are which kernels give out; else both ways must be allowed.
  *
- * Never refused: what the switch itself says, ARP and neighbour discovery, what a pod says to itself. ICMP errors go with the
+ * Never refused: what the switch itself says, ARP and neighbour discovery, membership in multicast groups, what a pod says to itself. ICMP errors go with the
  * connection that they are about, later fragments with their first one. What has neither ports nor queries that can be
  * answered is decided about packet by packet.
  */
@@ -22,6 +22,7 @@ import { FlowKey } from '../flows/flow-key.js';
 import { WAY as FLOW_WAY } from '../flows/flow-memory.js';
 import { NOTHING, OPEN, TRACK } from '../flows/flow-table.js';
 import { PART } from '../flows/icmp-queries.js';
+import { isMembership } from '../group-membership.js';
 import { isDiscovery } from '../neighbour-discovery.js';
 import { wirePackets } from '../offload.js';
 import { KIND, PACKET } from '../pool.js';
@@ -114,7 +115,7 @@ export class Enforcer {
   admitsFlood(slot: number): boolean {
     const { pool, policies } = this.context;
     const asked = policies.asks[pool.port[slot]];
-    if (asked === 0 || this.isExempt(slot)) return true;
+    if (asked === 0 || this.isExempt(slot) || isMembership(pool, slot)) return true;
     if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
     this.ends.readCopy(slot, PEER_EGRESS);
     return this.judge.maySend(this.ends, pool.domain[slot]) || this.refuseByRule(slot);
@@ -124,7 +125,7 @@ export class Enforcer {
   admitsCopy(slot: number, port: number): boolean {
     const { pool, policies } = this.context;
     const asked = policies.asks[port];
-    if (asked === 0 || this.isExempt(slot)) return true;
+    if (asked === 0 || this.isExempt(slot) || isMembership(pool, slot)) return true;
     if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
     this.ends.readCopy(slot, port);
     return this.judge.mayBeSent(this.ends, pool.domain[slot]) || this.refuseByRule(slot);

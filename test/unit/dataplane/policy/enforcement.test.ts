@@ -201,6 +201,9 @@ describe.skipIf(judge === undefined).each([true, false])('policy, express %s', (
     await world.sendTo(0, 'ff:ff:ff:ff:ff:ff', packet);
     expect([world.count(1), world.count(2)]).toEqual([0, 0]);
     expect(world.harness.allDrops()).toEqual({ 'policy-egress': 1 });
+    const group = "IP(src='10.0.0.10',dst='224.0.0.22',ttl=1)/igmp.IGMP(type=0x16,gaddr='239.1.1.1')";
+    await world.sendTo(0, '01:00:5e:00:00:16', group);
+    expect([world.count(1), world.count(2)]).toEqual([1, 1]);
   });
 
   it('remembers which rule has refused a packet', async () => {
