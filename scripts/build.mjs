@@ -10,8 +10,11 @@ const stamp = join(root, 'dist', '.built');
 const binary = join(root, 'src', 'wire', 'checksum-binary.ts');
 const inputs = ['src', 'bench', 'test', 'scripts/build.mjs', 'package.json', 'tsconfig.json'];
 
-/** Not in the bundle. */
-const PACKAGES = ['koffi', 'lmdb', 'uWebSockets.js', 'raw-socket', 'etcd3', 'bufferutil', 'utf-8-validate'];
+/** Not in the bundle; pcap-parser as Node warns of its `new Buffer` anywhere but in node_modules. */
+const PACKAGES = [
+  ...['koffi', 'lmdb', 'uWebSockets.js', 'raw-socket', 'etcd3', 'pcap-parser'],
+  ...['bufferutil', 'utf-8-validate'],
+];
 
 /** The newest modification time below `path`, in milliseconds. */
 function newest(path) {

@@ -48,9 +48,15 @@ export class ApiClient {
   /**
    * Sends a request and returns the parsed JSON answer. Throws CliError: DAEMON_UNREACHABLE, TLS_FAILED,
    * SOCKET_FORBIDDEN, DAEMON_TIMEOUT, ANSWER_INVALID; and ApiError with the code of an error answered.
+   * @param patience how long (ms) the daemon was asked to take, beside the usual.
    */
-  async send<T>(method: Method, path: string, body?: unknown): Promise<Answer<T>> {
-    const message = await this.#exchange(method, path, body === undefined ? '' : JSON.stringify(body));
+  async send<T>(method: Method, path: string, body?: unknown, patience = 0): Promise<Answer<T>> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const message = await this.#exchange(method, path, text, ANSWER_TIMEOUT_MS + patience);
+    return this.#answerOf<T>(message);
+  }
+
+  async #answerOf<T>(message: IncomingMessage): Promise<Answer<T>> {
     const text = await this.#readAll(message);
     const answer = parse(text, this.#place);
     const status = message.statusCode ?? 0;
@@ -58,12 +64,12 @@ export class ApiClient {
     return { status, headers: message.headers, body: answer as T };
   }
 
-  #exchange(method: Method, path: string, body: string): Promise<IncomingMessage> {
+  #exchange(method: Method, path: string, body: string, timeout: number): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const headers = body === '' ? {} : { 'content-type': 'application/json' };
-      const options = { method, agent: false, timeout: ANSWER_TIMEOUT_MS, headers };
+      const options = { method, agent: false, timeout, headers };
       const call = this.#request(path, options, resolve);
-      call.on('timeout', () => call.destroy(timedOut(this.#place, ANSWER_TIMEOUT_MS)));
+      call.on('timeout', () => call.destroy(timedOut(this.#place, timeout)));
       call.on('error', (error) => reject(this.#unreachable(error)));
       call.end(body);
     });

@@ -26,7 +26,9 @@ import { neighborsCommand } from './commands/neighbors.js';
 import { nodesCommand } from './commands/nodes.js';
 import { podsCommand } from './commands/pods.js';
 import { portsCommand, publishCommand, unpublishCommand } from './commands/publish.js';
+import { replayCommand } from './commands/replay.js';
 import { routesCommand } from './commands/routes.js';
+import { stateCommand } from './commands/state.js';
 import { statsCommand } from './commands/stats.js';
 import { statusCommand } from './commands/status.js';
 import { addGlobalOptions } from './context.js';
@@ -56,6 +58,8 @@ const COMMANDS = [
   statsCommand,
   dropsCommand,
   explainCommand,
+  replayCommand,
+  stateCommand,
   installCniCommand,
   doctorCommand,
   cleanCommand,

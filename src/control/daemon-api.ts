@@ -24,6 +24,7 @@ import { watchedResource } from './services/resources-copy.js';
 import type { EmbeddedStore } from './store/embedded.js';
 import { VERSION } from './version.js';
 import { dropsView, fdbView, type NamedPort, neighborsView, routesView, statsView } from './views.js';
+import { whatIf } from './what-if/what-if.js';
 
 export function apiDaemon(
   options: DaemonOptions,
@@ -76,6 +77,17 @@ export function apiDaemon(
       now: () => dataplane.flowTime(),
     });
   return {
+    whatIf: whatIf({
+      node: options.name,
+      nodeIps: () => nodePort.ips,
+      cluster,
+      networks,
+      impairments,
+      pods,
+      resources,
+      policies,
+      dataplane,
+    }),
     networks,
     nodes: cluster.nodes,
     pods,

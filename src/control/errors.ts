@@ -15,6 +15,7 @@ const TABLE = {
   BODY_TOO_LARGE: [413, 'the body of the request is larger than 1 MiB'],
   METHOD_NOT_ALLOWED: [405, 'the path exists, but not with this method'],
   NOT_FOUND: [404, 'there is no such resource, or no such path'],
+  REPLAY_STATE: [400, 'the state is one that a capture cannot be replayed in'],
   CNI_CHECK_FAILED: [409, 'the interface is not as it was attached: CNI CHECK says what differs'],
   // What stands against it
   CONFLICT: [409, 'the resource has changed since the given resourceVersion: read it again'],

@@ -71,6 +71,10 @@ const LEAST_FLOWS = 1024;
 const CLUSTER_CIDR = '10.244.0.0/16,fd00:10:244::/48';
 const SERVICE_CIDR = '10.96.0.0/16,fd00:10:96::/112';
 
+/** What a cluster has that says nothing else. */
+export const DEFAULT_CLUSTER_CIDRS: readonly string[] = CLUSTER_CIDR.split(',');
+export const DEFAULT_SERVICE_CIDRS: readonly string[] = SERVICE_CIDR.split(',');
+
 /** Every flag of `podwire daemon` but --config, in the order of its help. */
 export const DAEMON_OPTIONS: readonly OptionInfo[] = [
   { name: 'name', value: 'NODE', help: 'name of this node', default: 'the host name' },

@@ -8,15 +8,21 @@ import type { Resource } from '../../control/api/types.js';
 import { resourcePath } from '../../control/model/kinds.js';
 import type { ApiClient } from '../client.js';
 import { clientFor, outputFormat, print, printJson, printYaml } from '../context.js';
+import { addDryRunOptions, type DryRunOptions, isDryRun, runDry } from '../dry-run.js';
 import { ApiError, errorLine, failure } from '../errors.js';
 import { type Manifest, readManifests } from '../manifests.js';
 import { counted } from '../output/units.js';
 
 export function applyCommand(): Command {
-  return new Command('apply')
+  const command = new Command('apply')
     .description('create or change what a manifest describes')
-    .requiredOption('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
-    .action(async (options: { filename: string }, self: Command) => {
+    .requiredOption('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input');
+  return addDryRunOptions(command).action(
+    async (options: { filename: string } & DryRunOptions, self: Command) => {
+      if (isDryRun(options)) {
+        await runDry(self, options, { apply: await readManifests(options.filename) });
+        return;
+      }
       const format = outputFormat(self, ['table', 'json', 'yaml']);
       const manifests = await readManifests(options.filename);
       const targets = manifests.map((manifest) => ({ manifest, ...resourcePath(manifest) }));
@@ -33,7 +39,8 @@ export function applyCommand(): Command {
       const refused = targets.length - applied.length;
       if (refused > 0)
         throw failure('APPLY_FAILED', `${counted(refused, 'document')} of ${targets.length} refused`);
-    });
+    },
+  );
 }
 
 interface Target {

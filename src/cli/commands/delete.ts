@@ -4,22 +4,24 @@
  */
 import { Command } from 'commander';
 import type { Resource } from '../../control/api/types.js';
-import { resourcePath } from '../../control/model/kinds.js';
+import type { DryRunRequest } from '../../control/api/what-if-types.js';
+import { KINDS, resourcePath } from '../../control/model/kinds.js';
 import type { ApiClient } from '../client.js';
 import { clientFor, outputFormat, print, printJson } from '../context.js';
+import { addDryRunOptions, type DryRunOptions, isDryRun, runDry } from '../dry-run.js';
 import { ApiError, usage } from '../errors.js';
 import { readManifests } from '../manifests.js';
 import { asOne, displayName } from './apply.js';
 import { KIND_HELP, kindOf, requestFor } from './get.js';
 
-interface DeleteOptions {
+interface DeleteOptions extends DryRunOptions {
   readonly filename?: string;
   readonly namespace?: string;
   readonly ignoreNotFound?: boolean;
 }
 
 export function deleteCommand(): Command {
-  return new Command('delete')
+  const command = new Command('delete')
     .description(
       'delete a resource, or what a manifest describes; an attached pod is detached first, and with a namespace goes what is in it',
     )
@@ -27,22 +29,26 @@ export function deleteCommand(): Command {
     .argument('[NAME]', 'which one')
     .option('-f, --filename <FILE>', 'YAML or JSON, any number of documents; - for standard input')
     .option('-n, --namespace <NAMESPACE>', 'namespace of what is in one (default: default)')
-    .option('--ignore-not-found', 'what does not exist is no error')
-    .action(
-      async (kind: string | undefined, name: string | undefined, options: DeleteOptions, self: Command) => {
-        const format = outputFormat(self, ['table', 'json']);
-        const paths = await pathsOf(kind, name, options);
-        const client = clientFor(self);
-        const deleted: Resource[] = [];
-        for (const path of paths) {
-          const resource = await deleteOne(client, path, options.ignoreNotFound ?? false);
-          if (resource === undefined) continue;
-          deleted.push(resource);
-          if (format === 'table') for (const line of deletedLines(resource)) print(`${line} deleted\n`);
-        }
-        if (format === 'json') printJson(asOne(deleted));
-      },
-    );
+    .option('--ignore-not-found', 'what does not exist is no error');
+  return addDryRunOptions(command).action(
+    async (kind: string | undefined, name: string | undefined, options: DeleteOptions, self: Command) => {
+      if (isDryRun(options)) {
+        await runDry(self, options, { delete: await namesOf(kind, name, options) });
+        return;
+      }
+      const format = outputFormat(self, ['table', 'json']);
+      const paths = await pathsOf(kind, name, options);
+      const client = clientFor(self);
+      const deleted: Resource[] = [];
+      for (const path of paths) {
+        const resource = await deleteOne(client, path, options.ignoreNotFound ?? false);
+        if (resource === undefined) continue;
+        deleted.push(resource);
+        if (format === 'table') for (const line of deletedLines(resource)) print(`${line} deleted\n`);
+      }
+      if (format === 'json') printJson(asOne(deleted));
+    },
+  );
 }
 
 /** The resource, behind what went with it. */
@@ -66,6 +72,21 @@ async function pathsOf(
   }
   const { namespace } = options;
   return [requestFor(kindOf(kind), name, namespace === undefined ? {} : { namespace }).path];
+}
+
+/** Of what would be deleted, in the order in which it would be. */
+async function namesOf(
+  kind: string | undefined,
+  name: string | undefined,
+  options: DeleteOptions,
+): Promise<NonNullable<DryRunRequest['delete']>> {
+  if (options.ignoreNotFound) throw usage('--ignore-not-found: not with --dry-run');
+  const paths = await pathsOf(kind, name, options);
+  return paths.map((path) => {
+    const [, , plural, ...names] = path.split('/');
+    const info = KINDS.find((one) => one.plural === plural)!;
+    return { kind: info.kind, name: names.at(-1)!, ...(names.length > 1 && { namespace: names[0]! }) };
+  });
 }
 
 async function deleteOne(

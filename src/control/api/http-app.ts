@@ -107,12 +107,10 @@ export class HttpApp {
   }
 
   private request(response: HttpResponse, request: HttpRequest): void {
-    let aborted = false;
-    response.onAborted(() => {
-      aborted = true;
-    });
+    const gone = new AbortController();
+    response.onAborted(() => gone.abort());
     const finish = (reply: Reply): void => {
-      if (!aborted) response.cork(() => write(response, reply));
+      if (!gone.signal.aborted) response.cork(() => write(response, reply));
     };
     try {
       this.admit(request);
@@ -121,7 +119,7 @@ export class HttpApp {
       refuseLength(request.getHeader('content-length'));
       readBody(response, (text) => {
         if (text instanceof Error) return finish(errorReply(text, this.log));
-        void this.handle(route, params, query, text).then(finish);
+        void this.handle(route, params, query, text, gone.signal).then(finish);
       });
     } catch (error) {
       finish(errorReply(error, this.log));
@@ -142,9 +140,10 @@ export class HttpApp {
     params: Record<string, string>,
     query: URLSearchParams,
     text: string,
+    gone: AbortSignal,
   ): Promise<Reply> {
     try {
-      return await answer(route, { params, query, body: parseBody(route, text) }, this.log);
+      return await answer(route, { params, query, body: parseBody(route, text), gone }, this.log);
     } catch (error) {
       return errorReply(error, this.log);
     }

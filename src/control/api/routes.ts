@@ -41,12 +41,15 @@ import type {
   WatchEvent,
 } from './types.js';
 import { parseRevision, refusePlain } from './watch.js';
+import { type WhatIf, whatIfRoutes } from './what-if-routes.js';
 
 export interface ApiRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   /** Parsed JSON; undefined without a body. */
   readonly body: unknown;
+  /** Aborted when whoever asked has gone away. */
+  readonly gone?: AbortSignal;
 }
 
 export interface Reply {
@@ -102,6 +105,7 @@ export interface ApiDaemon extends DropsSource {
   readonly flows: Flows;
   /** @throws PodwireError INVALID, NOT_FOUND */
   explain(request: ExplainRequest): ExplainAnswer;
+  readonly whatIf: WhatIf;
   /** Services of a namespace as environment variables. @param pod that they are for. @throws PodwireError NOT_FOUND */
   environment(namespace: string, pod: string | undefined): EnvironmentAnswer;
   stats(): StatsAnswer;
@@ -133,6 +137,7 @@ export function apiRoutes(daemon: ApiDaemon): Route[] {
     ...dropRoutes(() => daemon),
     ...flowRoutes(() => daemon.flows),
     ...explainRoutes((request) => daemon.explain(request)),
+    ...whatIfRoutes(() => daemon.whatIf),
     ...healthRoutes(daemon),
     ...storeRoutes({ store: () => daemon.clusterStore }),
     get('/openapi.json', 'this description', 'OpenApi', () => openApi(routes)),

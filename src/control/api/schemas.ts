@@ -21,6 +21,7 @@ import { DROP_SCHEMAS } from './drop-schemas.js';
 import { EXPLAIN_SCHEMAS } from './explain-schemas.js';
 import { FLOW_SCHEMAS } from './flow-schemas.js';
 import { STORE_SCHEMAS } from './store-schemas.js';
+import { WHAT_IF_SCHEMAS } from './what-if-schemas.js';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'number' };
@@ -225,6 +226,7 @@ export const SCHEMAS = {
   ...DROP_SCHEMAS,
   ...EXPLAIN_SCHEMAS,
   ...FLOW_SCHEMAS,
+  ...WHAT_IF_SCHEMAS,
   ...STORE_SCHEMAS,
   OpenApi: { type: 'object' },
   Error: exactly({

@@ -16,7 +16,15 @@ import { type Logger, RepeatedLog } from '../logger.js';
 import type { PoliciesSource } from '../publisher.js';
 import { type PlannedPolicies, PolicyPlan } from './policy-plan.js';
 import type { Labels } from './selectors.js';
-import type { AnyPolicy, PolicyAnswer, PolicyNode, PolicyNote, PolicyPod, PolicyQuestion } from './types.js';
+import type {
+  AnyPolicy,
+  PolicyAnswer,
+  PolicyNode,
+  PolicyNote,
+  PolicyPod,
+  PolicyQuestion,
+  PolicyState,
+} from './types.js';
 
 export interface LivePoliciesParts {
   /** Publisher.publishPolicies */
@@ -190,6 +198,11 @@ export class LivePolicies implements PoliciesSource {
   /** As everything is now, for somebody who asks what would be otherwise. */
   copy(): PolicyPlan {
     return this.plan.copy();
+  }
+
+  /** What everything is now, as data. */
+  state(): PolicyState {
+    return this.plan.state();
   }
 
   stop(): void {

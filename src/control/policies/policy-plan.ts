@@ -13,7 +13,7 @@
  *     plan.again()     all there is, to a table that may have anything; changes() begins anew
  *     plan.noteOf(n)   what a verdict's number stands for
  *     plan.judge(question)
- *     plan.copy()      for somebody who asks what would be otherwise
+ *     plan.copy()      for somebody who asks what would be otherwise; plan.state(): the same as data
  *
  * The pods of this node are those whose interfaces have a port. Each change marks the identities of this node whose policies
  * may be others, and the rulesets that may say something else; `changes` looks at these. What it costs is what is
@@ -40,7 +40,14 @@ import { inOrder, PolicyIndex, rulesetKey, subjectAnchors } from './policy-index
 import { type Ruleset, Rulesets, rulesetSpec } from './rulesets.js';
 import { type Labels, matches } from './selectors.js';
 import { type PolicySet, Sets, setSpec } from './sets.js';
-import type { PolicyAnswer, PolicyNode, PolicyNote, PolicyPod, PolicyQuestion } from './types.js';
+import type {
+  PolicyAnswer,
+  PolicyNode,
+  PolicyNote,
+  PolicyPod,
+  PolicyQuestion,
+  PolicyState,
+} from './types.js';
 import { type AnyPolicy, DIRECTIONS, type Direction, type LabelSelector } from './types.js';
 
 /** The publisher gives it its number. */
@@ -269,6 +276,20 @@ export class PolicyPlan {
     for (const { policy } of this.policies.all) copy.setPolicy(policy);
     for (const { pod } of this.pods.values()) copy.setPod(pod);
     return copy;
+  }
+
+  /** What it was told, for somebody who makes another plan of it. */
+  state(): PolicyState {
+    return {
+      policies: new Map(
+        [...this.policies.all].map(({ policy }) => [`${policy.kind} ${policyKey(policy)}`, policy]),
+      ),
+      namespaces: new Map([...this.namespaces.resources()].map(({ name, labels }) => [name, labels])),
+      pods: new Map([...this.pods].map(([key, { pod }]) => [key, pod])),
+      nodes: new Map(this.nodes),
+      domains: new Map(this.domains),
+      clusterCidrs: this.cidrs,
+    };
   }
 
   private podsNamed(key: string): (readonly Placed[])[] {

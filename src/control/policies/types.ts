@@ -222,3 +222,17 @@ export interface PolicyFound {
   readonly pod?: PolicyPod;
   readonly node?: string;
 }
+
+/** All that verdicts depend on, at a moment: what a plan was told. */
+export interface PolicyState {
+  /** By KIND NAMESPACE/NAME. */
+  readonly policies: ReadonlyMap<string, AnyPolicy>;
+  /** Labels by name, of those that there is a Namespace of. */
+  readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** By NAMESPACE/NAME@NODE. */
+  readonly pods: ReadonlyMap<string, PolicyPod>;
+  readonly nodes: ReadonlyMap<string, PolicyNode>;
+  /** Of overlays, by network; others are one address space. */
+  readonly domains: ReadonlyMap<string, number>;
+  readonly clusterCidrs: readonly string[];
+}
