@@ -6,7 +6,10 @@ import { podwire } from '../support.js';
 describe('a wrong command line', () => {
   it.each([
     [['foo'], "error: USAGE: unknown command 'foo'; see podwire --help"],
-    [['stat'], "error: USAGE: unknown command 'stat' (Did you mean one of state, stats?); see podwire --help"],
+    [
+      ['stat'],
+      "error: USAGE: unknown command 'stat' (Did you mean one of state, stats?); see podwire --help",
+    ],
     [['attach', 'web', '--netns', 'n', '--bogus'], "unknown option '--bogus'; see podwire attach --help"],
     [['attach', 'web', '--netns', 'a/b'], "error: USAGE: --netns: 'a/b' is neither a namespace name"],
     [['attach', 'web', '--netns', 'n', '--label', 'x'], 'error: USAGE: --label x: must be KEY=VALUE'],
