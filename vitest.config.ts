@@ -38,6 +38,7 @@ const LONGEST = [
   'netns/runtime-containerd-cycles',
   'netns/runtime-containerd',
   'netns/tunnel-conformance',
+  'fuzz/policy-oracle',
   'sim/cluster',
   'unit/linux/allocation',
   'unit/dataplane/no-allocation',

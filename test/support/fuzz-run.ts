@@ -11,9 +11,14 @@ const seed = FUZZ_SEED === undefined ? Math.floor(Math.random() * 0x7fff_ffff) :
 
 export const FUZZ_TIMEOUT = FUZZ_RUNS === undefined ? 180_000 : 24 * 3600 * 1000;
 
+/** Where a property does not say (ms). */
+const BUDGET = 2000;
+
 export interface FuzzOptions {
   /** How long to go on (ms), FUZZ_TIMES over. */
-  readonly budget: number;
+  readonly budget?: number;
+  /** How many to try, however long it takes, in place of a budget. */
+  readonly cases?: number;
   /** The smallest input that still fails. */
   readonly onFound?: (found: unknown) => void;
 }
@@ -25,14 +30,15 @@ export function fuzz<T>(
   predicate: (value: T) => void,
   options: FuzzOptions,
 ): void {
+  const runs = FUZZ_RUNS === undefined ? options.cases : Number(FUZZ_RUNS);
   const limits =
-    FUZZ_RUNS === undefined
+    runs === undefined
       ? {
           numRuns: 1_000_000,
-          interruptAfterTimeLimit: options.budget * Number(FUZZ_TIMES ?? 1),
+          interruptAfterTimeLimit: (options.budget ?? BUDGET) * Number(FUZZ_TIMES ?? 1),
           markInterruptAsFailure: false,
         }
-      : { numRuns: Number(FUZZ_RUNS) };
+      : { numRuns: runs };
   const details = fc.check(fc.property(arbitrary, predicate), { seed, ...limits });
   console.log(`${name}: ${details.numRuns} cases, FUZZ_SEED=${seed}`);
   if (!details.failed) return;

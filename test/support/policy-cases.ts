@@ -100,7 +100,7 @@ function interfacesAt(node: number, place: number, families: string, isOverlaid:
 function podIn(slot: string): fc.Arbitrary<OraclePod> {
   return fc
     .record({
-      namespace: fc.constantFrom(...NAMESPACES),
+      namespace: fc.constantFrom(...MORE_OFTEN),
       labels: podLabels,
       ports,
       node: fc.constantFrom(1, 2),
@@ -127,6 +127,9 @@ function nodeIn(slot: string): fc.Arbitrary<OracleNode> {
   }));
 }
 
+/** Most are in one namespace: else few policies would select anybody. */
+const MORE_OFTEN = [...NAMESPACES, 'default', 'default', 'default', 'shop'] as const;
+
 const NAMES = ['a', 'a-b', 'b', 'a.b', '0'] as const;
 
 /** NAMESPACE/NAME or KIND/NAME: what sorts before what is not what their slots are. */
@@ -141,7 +144,7 @@ const slotsOf = {
   namespace: [...NAMESPACES],
   pod: Array.from({ length: 8 }, (_, index) => `p${index}`),
   policy: [
-    ...NAMESPACES.flatMap((namespace) => NAMES.slice(0, 3).map((name) => `${namespace}/${name}`)),
+    ...MORE_OFTEN.flatMap((namespace) => NAMES.slice(0, 3).map((name) => `${namespace}/${name}`)),
     ...NAMES.map((name) => `admin/${name}`),
     'baseline/default',
   ],
@@ -202,7 +205,7 @@ const first: fc.Arbitrary<PolicyStep[]> = fc
   .tuple(
     filled('namespace', 0, 4),
     filled('pod', 2, 8),
-    filled('policy', 0, 6),
+    filled('policy', 0, 7),
     filled('node', 3, 3),
     cidrsSet,
     fc.array(tell, { maxLength: 3 }),
@@ -222,7 +225,16 @@ export const policyCase: fc.Arbitrary<PolicyCase> = fc.record(
   { noNullPrototype: true },
 );
 
-/** All that is in the slots, by slot. */
+export interface CaseEnd {
+  readonly slot: string;
+  readonly pod: OraclePod;
+  readonly network: string;
+}
+
+const placesOf = ({ interfaces }: OraclePod): string[] =>
+  interfaces.flatMap(({ network, ips }) => ips.map((ip) => `${network} ${ip}`));
+
+/** All that is in the slots, by slot. Two pods are never at one address: the later one takes it. */
 export class CaseCluster {
   readonly namespaces = new Map<string, Labels>();
   readonly nodes = new Map<string, OracleNode>();
@@ -230,14 +242,25 @@ export class CaseCluster {
   readonly policies = new Map<string, RawPolicy>();
   cidrs: readonly string[] = [];
 
-  set(event: PolicyEvent): void {
+  /** Answers the pods that are gone by it: of this slot, and any that had an address of the new one. */
+  set(event: PolicyEvent): [string, OraclePod][] {
     if (event.kind === 'cidrs') {
       this.cidrs = event.value;
-      return;
+      return [];
     }
+    const gone = event.kind === 'pod' ? this.inTheWay(event.slot, event.value) : [];
+    for (const [slot] of gone) this.pods.delete(slot);
     const slots: Map<string, unknown> = this.slotsOf(event.kind);
     if (event.value === null) slots.delete(event.slot);
     else slots.set(event.slot, event.value);
+    return gone;
+  }
+
+  private inTheWay(slot: string, pod: OraclePod | null): [string, OraclePod][] {
+    const taken = pod === null ? [] : placesOf(pod);
+    return [...this.pods].filter(
+      ([one, other]) => one === slot || placesOf(other).some((place) => taken.includes(place)),
+    );
   }
 
   get oracle(): OracleCluster {
@@ -254,11 +277,7 @@ export class CaseCluster {
   /** Every pair of pods, and every pod with every stranger, both ways; each for everything. */
   *questions({ strangers, asks }: PolicyCase): Generator<OracleQuestion> {
     for (const overlay of [undefined, OVERLAY]) {
-      const own = [...this.pods.values()].flatMap(({ interfaces }) =>
-        interfaces
-          .filter(({ network }) => (network === OVERLAY) === (overlay !== undefined))
-          .flatMap(({ ips }) => ips),
-      );
+      const own = [...this.ends(overlay).keys()];
       for (const from of [...own, ...strangers]) {
         for (const to of [...own, ...strangers]) {
           if (from === to || from.includes(':') !== to.includes(':')) continue;
@@ -267,6 +286,18 @@ export class CaseCluster {
         }
       }
     }
+  }
+
+  /** By address, who is there: in the overlay, or in the networks that are routed. */
+  ends(overlay: string | undefined): Map<string, CaseEnd> {
+    const ends = [...this.pods].flatMap(([slot, pod]) =>
+      pod.interfaces
+        .filter(({ network }) => (network === OVERLAY) === (overlay !== undefined))
+        .flatMap(({ network, ips }) =>
+          ips.map((address): [string, CaseEnd] => [address, { slot, pod, network }]),
+        ),
+    );
+    return new Map(ends);
   }
 
   private slotsOf(kind: Kind): Map<string, unknown> {

@@ -159,17 +159,21 @@ export function subjectSelects(subject: RawSubject, pod: OraclePod, labelsOf: Na
  * ANP: "Networks defines a way to select peers via CIDR blocks. This is intended for representing entities that live outside the
  * cluster ... but note that cluster-internal traffic will be checked against the rule as well."
  * "Nodes defines a way to select a set of nodes in the cluster (based on the node's labels). It selects the nodeIPs as the peer type
- * ... This field follows standard label selector semantics; if present but empty, it selects all Nodes."
+ * by matching on the IPs present in the node.Status.Addresses field of the node. This field follows standard label selector semantics; if present but empty, it selects all Nodes."
  */
 export function adminPeerMatches(
   peer: RawAdminPeer,
   end: OracleEnd,
   failsClosed: boolean,
   labelsOf: NamespaceLabels,
+  all: readonly OracleNode[],
 ): Match {
   const { networks: cidrs, nodes } = peer;
   if (cidrs) return match(cidrs.some((cidr) => isIn(end.address, cidr)));
-  if (nodes) return match(end.node !== undefined && selects(nodes, end.node.labels ?? {}));
+  if (nodes) {
+    const selected = all.filter(({ labels }) => selects(nodes, labels ?? {}));
+    return match(selected.some(({ addresses }) => addresses.includes(end.address)));
+  }
   return selectsPod(end, failsClosed, (pod) => subjectSelects(peer, pod, labelsOf));
 }
 

@@ -9,6 +9,7 @@
 import type {
   Labels,
   OracleCluster,
+  OracleNode,
   OraclePod,
   OracleQuestion,
   RawAdminPolicy,
@@ -48,6 +49,8 @@ export interface OracleVerdict {
   readonly allowed: boolean;
   /** Nobody can know: it depends on a pod of which nothing was heard. */
   readonly isOpen?: true;
+  /** Before any policy is asked. */
+  readonly isBefore?: true;
   readonly why: string;
   /**
    * One of these has decided: rules that allow are of equal rank in NetworkPolicies. Where none of the NetworkPolicies of the pod
@@ -109,9 +112,17 @@ function verdict(
 ): OracleVerdict {
   const { pod } = subject;
   if (pod === undefined) return OPEN('not a pod');
-  if (peer.pod === pod) return OPEN('itself');
-  if (peer.node !== undefined && peer.node.name === pod.node) return OPEN('its own node');
-  const asked: Asked = { way, pod, peer, traffic, labelsOf: labelsOfNamespaces(cluster) };
+  if (peer.pod === pod) return { ...OPEN('itself'), isBefore: true };
+  if (peer.node !== undefined && peer.node.name === pod.node)
+    return { ...OPEN('its own node'), isBefore: true };
+  const asked: Asked = {
+    way,
+    pod,
+    peer,
+    traffic,
+    labelsOf: labelsOfNamespaces(cluster),
+    nodes: cluster.nodes,
+  };
   return (
     ofAdmin(asked, adminPolicies(cluster), 'admin') ??
     ofNetworkPolicies(asked, cluster) ??
@@ -126,6 +137,7 @@ interface Asked {
   readonly peer: OracleEnd;
   readonly traffic: Traffic;
   readonly labelsOf: NamespaceLabels;
+  readonly nodes: readonly OracleNode[];
 }
 
 function isAdmin(policy: RawPolicy): policy is RawAdminPolicy {
@@ -189,10 +201,10 @@ function ofAdmin(
  * ANP: "From is the list of sources whose traffic this rule applies to. If any element matches the source of incoming traffic then the
  * specified action is applied." "If Ports is not set then the rule does not filter traffic via port."
  */
-function adminRuleMatches({ way, peer, traffic, labelsOf }: Asked, rule: RawAdminRule): Match {
+function adminRuleMatches({ way, peer, traffic, labelsOf, nodes }: Asked, rule: RawAdminRule): Match {
   const peers = (way === 'ingress' ? rule.from : rule.to) ?? [];
   const failsClosed = rule.action === 'Deny';
-  const isPeer = anyOf(peers.map((one) => adminPeerMatches(one, peer, failsClosed, labelsOf)));
+  const isPeer = anyOf(peers.map((one) => adminPeerMatches(one, peer, failsClosed, labelsOf, nodes)));
   const isPort = rule.ports ? anyOf(rule.ports.map((port) => adminPortMatches(port, traffic))) : 'yes';
   const is = both(isPeer, isPort);
   // An allow that cannot be known does not hold.

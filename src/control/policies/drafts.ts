@@ -109,7 +109,7 @@ export function isSelected(
   return matches(subject.pods, pod.labels);
 }
 
-/** Whether its rules for who comes to a pod depend on what the pod calls its ports. */
+/** Whether its rules depend on what pods call their ports. */
 export function asksForNames({ rules }: PolicyDraft, direction: Direction): boolean {
   return rules[direction]?.some(({ ports }) => (ports?.names.length ?? 0) > 0) ?? false;
 }

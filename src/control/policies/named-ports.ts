@@ -3,13 +3,14 @@
  * number for each pod that it is sent to.
  *
  * A block of addresses beside such a port means the pods in it that have the port. Who these are is kept for each such pair that
- * a ruleset names, as pods come and go: a pod costs a look at each of the pairs with its port, some 100 ns.
+ * a ruleset names, as pods come and go: a pod costs a look at each of the pairs with its port, some 100 ns. An overlay may have
+ * the address of somebody else: each is a space of addresses of its own, the networks that are routed share one.
  */
 
 import type { PolicyBlock } from '../../dataplane/policy-spec.js';
 import { type Cidr, contains, type Ip, parseCidr, parseIp } from '../../wire/address.js';
 import type { NameDraft, NamedPort } from './drafts.js';
-import type { PolicyInterface, PolicyPod } from './types.js';
+import type { PolicyPod } from './types.js';
 
 interface Numbered extends NamedPort {
   readonly at: Map<string, At>;
@@ -19,6 +20,8 @@ interface Numbered extends NamedPort {
 
 /** An address of pods. */
 interface At {
+  readonly space: string;
+  readonly address: string;
   readonly ip: Ip;
   pods: number;
 }
@@ -27,6 +30,7 @@ interface At {
 export interface NamedBlock {
   readonly key: string;
   readonly port: NamedPort;
+  readonly space: string;
   readonly cidr: Cidr;
   readonly except: readonly Cidr[];
   readonly addresses: Set<string>;
@@ -44,12 +48,18 @@ export class NamedPorts {
   private readonly names = new Map<string, Map<string, Numbered>>();
   private readonly blocks = new Map<string, NamedBlock>();
 
-  constructor(private readonly listener: NamedPortsListener) {}
+  /** @param spaceOf what networks in which an address means the same have in common. Of a pod the same until it is removed. */
+  constructor(
+    private readonly listener: NamedPortsListener,
+    private readonly spaceOf: (network: string) => string,
+  ) {}
 
   add({ ports, interfaces }: PolicyPod): void {
     for (const port of unique(ports)) {
       const numbered = this.take(port);
-      for (const address of addressesOf(interfaces)) this.come(numbered, address);
+      for (const { network, ips } of interfaces) {
+        for (const address of ips) this.come(numbered, this.spaceOf(network), address);
+      }
       if (++numbered.pods === 1) this.listener.renumbered(port.name);
     }
   }
@@ -57,7 +67,9 @@ export class NamedPorts {
   remove({ ports, interfaces }: PolicyPod): void {
     for (const port of unique(ports)) {
       const numbered = this.take(port);
-      for (const address of addressesOf(interfaces)) this.go(numbered, address);
+      for (const { network, ips } of interfaces) {
+        for (const address of ips) this.go(numbered, this.spaceOf(network), address);
+      }
       if (--numbered.pods === 0) this.listener.renumbered(port.name);
       this.tidy(numbered);
     }
@@ -72,12 +84,13 @@ export class NamedPorts {
   }
 
   /** To be released. */
-  acquire({ cidr, except = [] }: PolicyBlock, port: NamedPort): NamedBlock {
-    const key = `${port.name} ${keyOf(port)} ${cidr} ${[...except].sort()}`;
+  acquire({ cidr, except = [] }: PolicyBlock, port: NamedPort, space: string): NamedBlock {
+    const key = `${port.name} ${keyOf(port)} ${space} ${cidr} ${[...except].sort()}`;
     const known = this.blocks.get(key);
     const block = known ?? {
       key,
       port,
+      space,
       cidr: parseCidr(cidr),
       except: except.map(parseCidr),
       addresses: new Set<string>(),
@@ -88,7 +101,7 @@ export class NamedPorts {
     this.blocks.set(key, block);
     const numbered = this.take(port);
     numbered.blocks.add(block);
-    for (const [address, { ip }] of numbered.at) if (isIn(block, ip)) block.addresses.add(address);
+    for (const at of numbered.at.values()) if (isIn(block, at)) block.addresses.add(at.address);
     return block;
   }
 
@@ -100,26 +113,28 @@ export class NamedPorts {
     this.tidy(numbered);
   }
 
-  private come({ at, blocks }: Numbered, address: string): void {
-    const known = at.get(address);
+  private come({ at, blocks }: Numbered, space: string, address: string): void {
+    const known = at.get(atKey(space, address));
     if (known) {
       known.pods++;
       return;
     }
-    const ip = parseIp(address);
-    at.set(address, { ip, pods: 1 });
+    const come = { space, address, ip: parseIp(address), pods: 1 };
+    at.set(atKey(space, address), come);
     for (const block of blocks) {
-      if (!isIn(block, ip)) continue;
+      if (!isIn(block, come)) continue;
       block.addresses.add(address);
       this.listener.replaced(block);
     }
   }
 
-  private go({ at, blocks }: Numbered, address: string): void {
-    const known = at.get(address);
+  private go({ at, blocks }: Numbered, space: string, address: string): void {
+    const known = at.get(atKey(space, address));
     if (!known || --known.pods > 0) return;
-    at.delete(address);
-    for (const block of blocks) if (block.addresses.delete(address)) this.listener.replaced(block);
+    at.delete(atKey(space, address));
+    for (const block of blocks) {
+      if (block.space === space && block.addresses.delete(address)) this.listener.replaced(block);
+    }
   }
 
   private take(port: NamedPort): Numbered {
@@ -147,8 +162,12 @@ export class NamedPorts {
   }
 }
 
-function isIn({ cidr, except }: NamedBlock, ip: Ip): boolean {
-  return contains(cidr, ip) && !except.some((part) => contains(part, ip));
+function isIn({ space, cidr, except }: NamedBlock, at: At): boolean {
+  return at.space === space && contains(cidr, at.ip) && !except.some((part) => contains(part, at.ip));
+}
+
+function atKey(space: string, address: string): string {
+  return `${space} ${address}`;
 }
 
 function keyOf({ protocol, port }: NamedPort): string {
@@ -157,8 +176,4 @@ function keyOf({ protocol, port }: NamedPort): string {
 
 function unique(ports: PolicyPod['ports']): readonly NamedPort[] {
   return [...new Map(ports.map((port) => [`${port.name} ${keyOf(port)}`, port])).values()];
-}
-
-function addressesOf(interfaces: readonly PolicyInterface[]): readonly string[] {
-  return interfaces.flatMap(({ ips }) => ips);
 }

@@ -70,17 +70,24 @@ export function inOrder(drafts: readonly PolicyDraft[], direction: Direction): S
   return { admin: of('admin'), policy: of('policy'), baseline: of('baseline') };
 }
 
-/** Pods with the same key have the same ruleset: the same versions of policies and, where these ask for it, the same ports. */
+/**
+ * Pods with the same key have the same ruleset: the same versions of policies and, where these ask for ports by name, the same ports
+ * or, for what they send, the same addresses to find them at.
+ */
 export function rulesetKey(
   direction: Direction,
   { admin, policy, baseline }: Selecting,
-  ports: Identity['ports'],
+  { ports, space }: Pick<Identity, 'ports'> & { readonly space: string },
 ): string | undefined {
   const drafts = [...admin, ...policy, ...baseline];
   if (drafts.length === 0) return undefined;
-  const named = direction === 'ingress' && drafts.some((draft) => asksForNames(draft, direction));
-  const own = named ? ports.map(({ name, protocol, port }) => `${name}=${protocol}/${port}`).sort() : [];
-  return `${direction} ${drafts.map(({ serial }) => serial).join()} ${own.join()}`;
+  const versions = `${direction} ${drafts.map(({ serial }) => serial).join()}`;
+  if (!drafts.some((draft) => asksForNames(draft, direction))) return versions;
+  if (direction === 'egress') return `${versions} ${space}`;
+  return `${versions} ${ports
+    .map(({ name, protocol, port }) => `${name}=${protocol}/${port}`)
+    .sort()
+    .join()}`;
 }
 
 export function subjectAnchors({ subject }: PolicyDraft): string[] {

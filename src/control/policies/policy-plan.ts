@@ -68,10 +68,13 @@ export class PolicyPlan {
     identityLedger: this.ledgers.identities,
   });
   private readonly notes = new Notes();
-  private readonly named = new NamedPorts({
-    renumbered: (name) => this.rulesets.renumbered(name),
-    replaced: (block) => this.rulesets.replaced(block),
-  });
+  private readonly named = new NamedPorts(
+    {
+      renumbered: (name) => this.rulesets.renumbered(name),
+      replaced: (block) => this.rulesets.replaced(block),
+    },
+    (network) => this.spaceOf(network),
+  );
   private readonly rulesets: Rulesets = new Rulesets(
     {
       sets: this.sets,
@@ -172,10 +175,14 @@ export class PolicyPlan {
     const placed = [...this.pods.values()].flatMap((known) =>
       known.placed.filter(({ at }) => at.network === network),
     );
+    const pods = new Set(placed.map(({ pod }) => pod));
     for (const one of placed) this.releaseAddresses(one);
+    for (const pod of pods) this.named.remove(pod);
     if (domain === undefined) this.domains.delete(network);
     else this.domains.set(network, domain);
+    for (const pod of pods) this.named.add(pod);
     for (const one of placed) this.claimAddresses(one);
+    for (const { identity } of placed) if (identity.locals.size > 0) this.dirty.add(identity);
   }
 
   setClusterCidrs(cidrs: readonly string[]): void {
@@ -416,10 +423,14 @@ export class PolicyPlan {
     drafts: readonly PolicyDraft[],
   ): Ruleset | undefined {
     const selecting = inOrder(drafts, direction);
-    const key = rulesetKey(direction, selecting, identity.ports);
-    return key === undefined
-      ? undefined
-      : this.rulesets.acquire(key, { direction, selecting, ports: identity.ports });
+    const subject = { direction, selecting, ports: identity.ports, space: this.spaceOf(identity.network) };
+    const key = rulesetKey(direction, selecting, subject);
+    return key === undefined ? undefined : this.rulesets.acquire(key, subject);
+  }
+
+  /** Overlays have one each, all others share one. */
+  private spaceOf(network: string): string {
+    return this.domains.has(network) ? network : '';
   }
 
   private portSpec(port: number): PolicyPortSpec[] {

@@ -35,6 +35,8 @@ export interface Subject {
   readonly selecting: Selecting;
   /** Of the pod. */
   readonly ports: PolicyPod['ports'];
+  /** Of its addresses: see named-ports.ts. */
+  readonly space: string;
 }
 
 const ANY_POD: PodSelection = { namespaces: {}, pods: {} };
@@ -127,7 +129,7 @@ export class RulesetWriter {
   private having(peer: PeerDraft, named: NamedPort): PeerDraft[] {
     if ('pods' in peer) return [{ pods: { ...peer.pods, named } }];
     if ('nodes' in peer) return [];
-    const block = this.parts.named.acquire(peer.block, named);
+    const block = this.parts.named.acquire(peer.block, named, this.subject.space);
     this.blocks.push(block);
     return [...block.addresses].sort().map((address) => ({ block: { cidr: hostPrefix(address) } }));
   }

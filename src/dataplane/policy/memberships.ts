@@ -27,7 +27,12 @@ export class Memberships {
   /** Identities that there are. */
   size = 0;
   private readonly rows: (Block | undefined)[] = [];
-  private readonly store = new WordStore();
+  private readonly store: WordStore;
+
+  /** @param chunk of WordStore */
+  constructor(chunk?: number) {
+    this.store = new WordStore(chunk);
+  }
 
   /** Of an identity that there is; undefined for others. Holds until the next change. */
   row(identity: number): Block | undefined {

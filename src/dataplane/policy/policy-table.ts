@@ -34,14 +34,20 @@ export class PolicyTable {
   private readonly ingress = new Int32Array(MAX_PORTS).fill(UNTOLD);
   private readonly egress = new Int32Array(MAX_PORTS).fill(UNTOLD);
   private readonly rulesets: (Block | undefined)[] = [];
-  private readonly store = new WordStore();
-  private readonly memberships = new Memberships();
-  private readonly verdict = new Verdict(this.memberships);
+  private readonly store: WordStore;
+  private readonly memberships: Memberships;
+  private readonly verdict: Verdict;
   private readonly addresses: KnownAddresses;
   private followsAll = false;
 
-  /** @param seed secret in operation: see tables/hash.ts. */
-  constructor(seed: number) {
+  /**
+   * @param seed secret in operation: see tables/hash.ts
+   * @param chunk words that rulesets, and rows of identities, take room for at a time; few for a table that is asked once
+   */
+  constructor(seed: number, chunk?: number) {
+    this.store = new WordStore(chunk);
+    this.memberships = new Memberships(chunk);
+    this.verdict = new Verdict(this.memberships);
     this.addresses = new KnownAddresses(seed);
   }
 
