@@ -20,17 +20,12 @@
  * different: a label of one pod is one identity, compared with the sets and policies that its words lead to.
  */
 import { isDeepStrictEqual } from 'node:util';
-import {
-  IDENTITY_NODE,
-  OPEN_RULESET,
-  type PolicyChanges,
-  type PolicyPortSpec,
-} from '../../dataplane/policy-spec.js';
+import { IDENTITY_NODE, type PolicyChanges } from '../../dataplane/policy-spec.js';
 import { podKeyOf } from '../services/types.js';
 import { draftOf, type PolicyDraft } from './drafts.js';
-import { addTo, removeFrom } from './grouped.js';
-import { Identities, type Identity, identitySpec, type Placed } from './identities.js';
+import { Identities, type Identity, identitySpec } from './identities.js';
 import { Judge } from './judge.js';
+import { KnownPods } from './known-pods.js';
 import { NamedPorts } from './named-ports.js';
 import { Namespaces } from './namespaces.js';
 import { Notes } from './notes.js';
@@ -86,14 +81,15 @@ export class PolicyPlan {
   );
   private readonly policies = new PolicyIndex(this.namespaces);
   private readonly places = new Places();
-  private readonly pods = new Map<string, { readonly pod: PolicyPod; readonly placed: readonly Placed[] }>();
-  /** Keys of pods by NAMESPACE/NAME. */
-  private readonly byName = new Map<string, Set<string>>();
-  private readonly byAddress = new Map<string, Set<Placed>>();
+  private readonly pods = new KnownPods({
+    identities: this.identities,
+    sets: this.sets,
+    namespaces: this.namespaces,
+    named: this.named,
+    places: this.places,
+    ruledAnew: (identity) => this.dirty.add(identity),
+  });
   private readonly nodes = new Map<string, PolicyNode>();
-  private readonly domains = new Map<string, number>();
-  private readonly ports = new Map<number, Placed>();
-  private readonly changedPorts = new Set<number>();
   /** Identities whose policies may be others. */
   private readonly dirty = new Set<Identity>();
   private judging: Judge | undefined;
@@ -132,25 +128,17 @@ export class PolicyPlan {
   }
 
   setPod(pod: PolicyPod): void {
-    const key = podKeyOf(pod);
-    const before = this.pods.get(key);
-    if (before && isDeepStrictEqual(before.pod, pod)) return;
-    this.namespaces.enter(pod.namespace);
-    this.named.add(pod);
-    const placed = pod.interfaces.map((at) => this.place(pod, at));
-    // After the new ones, so that what both have is not lost on the way.
-    if (before) this.withdrawPod(before);
-    this.pods.set(key, { pod, placed });
-    addTo(this.byName, nameOf(pod), key);
+    this.pods.set(pod);
   }
 
   /** @param key of podKeyOf */
   removePod(key: string): void {
-    const known = this.pods.get(key);
-    if (!known) return;
-    this.pods.delete(key);
-    removeFrom(this.byName, nameOf(known.pod), key);
-    this.withdrawPod(known);
+    this.pods.remove(key);
+  }
+
+  /** @param domain of an overlay on this node; undefined: the network is one of those that are routed. */
+  setDomain(network: string, domain: number | undefined): void {
+    this.pods.setDomain(network, domain);
   }
 
   setNode(node: PolicyNode): void {
@@ -167,22 +155,6 @@ export class PolicyPlan {
     this.nodes.delete(name);
     for (const address of node.addresses) this.places.release(node, address, undefined);
     this.rulesets.nodesChanged();
-  }
-
-  /** @param domain of an overlay on this node; undefined: the network is one of those that are routed. */
-  setDomain(network: string, domain: number | undefined): void {
-    if (this.domains.get(network) === domain) return;
-    const placed = [...this.pods.values()].flatMap((known) =>
-      known.placed.filter(({ at }) => at.network === network),
-    );
-    const pods = new Set(placed.map(({ pod }) => pod));
-    for (const one of placed) this.releaseAddresses(one);
-    for (const pod of pods) this.named.remove(pod);
-    if (domain === undefined) this.domains.delete(network);
-    else this.domains.set(network, domain);
-    for (const pod of pods) this.named.add(pod);
-    for (const one of placed) this.claimAddresses(one);
-    for (const { identity } of placed) if (identity.locals.size > 0) this.dirty.add(identity);
   }
 
   setClusterCidrs(cidrs: readonly string[]): void {
@@ -209,9 +181,8 @@ export class PolicyPlan {
       identities: identified.changed.map(identitySpec),
       rulesets: ruled.changed.map(rulesetSpec),
       addresses: this.places.take(),
-      ports: [...this.changedPorts].flatMap((port) => this.portSpec(port)),
+      ports: this.pods.takePorts(),
     };
-    this.changedPorts.clear();
     this.toldCidrs = this.cidrs;
     this.toldFollowsAll = this.followsAll;
     return changes;
@@ -230,7 +201,7 @@ export class PolicyPlan {
       identities: [...this.identities.all].map(identitySpec),
       rulesets: [...this.rulesets.all].map(rulesetSpec),
       addresses: this.places.whole(),
-      ports: [...this.ports.keys()].flatMap((port) => this.portSpec(port)),
+      ports: this.pods.allPorts(),
     };
   }
 
@@ -250,7 +221,7 @@ export class PolicyPlan {
 
   /** Of every node, in no order. */
   everyPod(): PolicyPod[] {
-    return [...this.pods.values()].map(({ pod }) => pod);
+    return [...this.pods.all()];
   }
 
   noteOf(note: number): PolicyNote | undefined {
@@ -261,8 +232,8 @@ export class PolicyPlan {
   judge(question: PolicyQuestion): PolicyAnswer {
     this.settle();
     this.judging ??= new Judge({
-      pods: (key) => this.podsNamed(key),
-      podAt: (address) => this.podAt(address),
+      pods: (key) => this.pods.named(key),
+      podAt: (address) => this.pods.at(address),
       node: (name) => this.nodes.get(name),
       nodeAt: (address) => [...this.nodes.values()].find(({ addresses }) => addresses.includes(address)),
       withRuleset: (identity, direction, use) => this.withRuleset(identity, direction, use),
@@ -277,11 +248,11 @@ export class PolicyPlan {
     const copy = new PolicyPlan();
     copy.setClusterCidrs(this.cidrs);
     copy.setFollowsAll(this.followsAll);
-    for (const [network, domain] of this.domains) copy.setDomain(network, domain);
+    for (const [network, domain] of this.pods.domains) copy.setDomain(network, domain);
     for (const namespace of this.namespaces.resources()) copy.setNamespace(namespace);
     for (const node of this.nodes.values()) copy.setNode(node);
     for (const { policy } of this.policies.all) copy.setPolicy(policy);
-    for (const { pod } of this.pods.values()) copy.setPod(pod);
+    for (const pod of this.pods.all()) copy.setPod(pod);
     return copy;
   }
 
@@ -292,25 +263,11 @@ export class PolicyPlan {
         [...this.policies.all].map(({ policy }) => [`${policy.kind} ${policyKey(policy)}`, policy]),
       ),
       namespaces: new Map([...this.namespaces.resources()].map(({ name, labels }) => [name, labels])),
-      pods: new Map([...this.pods].map(([key, { pod }]) => [key, pod])),
+      pods: new Map(this.everyPod().map((pod) => [podKeyOf(pod), pod])),
       nodes: new Map(this.nodes),
-      domains: new Map(this.domains),
+      domains: new Map(this.pods.domains),
       clusterCidrs: this.cidrs,
     };
-  }
-
-  private podsNamed(key: string): (readonly Placed[])[] {
-    const isWhole = key.includes('@');
-    return [...(this.byName.get(key.split('@')[0]) ?? [])].flatMap((whole) => {
-      const known = this.pods.get(whole);
-      return known && (!isWhole || whole === key) ? [known.placed] : [];
-    });
-  }
-
-  /** Of those that are routed first: an overlay may have the address of somebody else. */
-  private podAt(address: string): Placed | undefined {
-    const placed = [...(this.byAddress.get(address) ?? [])];
-    return placed.findLast(({ at }) => !this.domains.has(at.network)) ?? placed.at(-1);
   }
 
   private withRuleset<T>(
@@ -348,56 +305,6 @@ export class PolicyPlan {
     }
   }
 
-  private place(pod: PolicyPod, at: PolicyPod['interfaces'][number]): Placed {
-    const identity = this.identities.acquire(pod, at.network);
-    if (identity.uses === 1) this.sets.identityAdded(identity);
-    const placed = { pod, at, identity };
-    for (const ip of at.ips) addTo(this.byAddress, ip, placed);
-    this.claimAddresses(placed);
-    if (at.port === undefined) return placed;
-    identity.locals.add(placed);
-    this.ports.set(at.port, placed);
-    this.changedPorts.add(at.port);
-    this.dirty.add(identity);
-    return placed;
-  }
-
-  private withdrawPod({
-    pod,
-    placed,
-  }: {
-    readonly pod: PolicyPod;
-    readonly placed: readonly Placed[];
-  }): void {
-    for (const one of placed) this.withdraw(one);
-    this.named.remove(pod);
-    this.namespaces.exit(pod.namespace);
-  }
-
-  private withdraw(placed: Placed): void {
-    const { at, identity } = placed;
-    this.releaseAddresses(placed);
-    for (const ip of at.ips) removeFrom(this.byAddress, ip, placed);
-    if (identity.locals.delete(placed)) this.dirty.add(identity);
-    if (at.port !== undefined && this.ports.get(at.port) === placed) this.ports.delete(at.port);
-    this.identities.release(identity);
-    if (identity.uses === 0) this.sets.identityRemoved(identity);
-  }
-
-  /** Of ports the data plane knows it by the port. */
-  private claimAddresses(placed: Placed): void {
-    const { at, identity } = placed;
-    if (at.port !== undefined) return;
-    const domain = this.domains.get(at.network);
-    for (const ip of at.ips) this.places.claim(placed, ip, domain, identity.id);
-  }
-
-  private releaseAddresses(placed: Placed): void {
-    const { at } = placed;
-    if (at.port !== undefined) return;
-    for (const ip of at.ips) this.places.release(placed, ip, this.domains.get(at.network));
-  }
-
   private settle(): void {
     for (const identity of this.dirty) this.rule(identity);
     this.dirty.clear();
@@ -412,8 +319,7 @@ export class PolicyPlan {
       const after = this.acquireRuleset(identity, direction, drafts);
       if (before) this.rulesets.release(before);
       identity[direction] = after;
-      if (after === before) continue;
-      for (const { at } of identity.locals) if (at.port !== undefined) this.changedPorts.add(at.port);
+      if (after !== before) this.pods.markPorts(identity);
     }
   }
 
@@ -430,14 +336,7 @@ export class PolicyPlan {
 
   /** Overlays have one each, all others share one. */
   private spaceOf(network: string): string {
-    return this.domains.has(network) ? network : '';
-  }
-
-  private portSpec(port: number): PolicyPortSpec[] {
-    const placed = this.ports.get(port);
-    if (!placed) return [];
-    const { id, ingress, egress } = placed.identity;
-    return [{ port, identity: id, ingress: ingress?.id ?? OPEN_RULESET, egress: egress?.id ?? OPEN_RULESET }];
+    return this.pods.domains.has(network) ? network : '';
   }
 
   private nodeAddresses(labels: LabelSelector): readonly string[] {
@@ -450,8 +349,4 @@ export class PolicyPlan {
 export function policyKey(policy: AnyPolicy): string {
   const { namespace = 'default', name } = policy.metadata;
   return policy.kind === 'NetworkPolicy' ? `${namespace}/${name}` : name;
-}
-
-function nameOf({ namespace, name }: PolicyPod): string {
-  return `${namespace}/${name}`;
 }
