@@ -7,7 +7,9 @@
  * other one in its flow; any other has a flow for this alone.
  *
  * A TCP packet within a connection that nobody has seen begin, as after a restart or where a policy is new, may go either way. It
- * counts as the opener's if its port is the higher one, as those are which kernels give out; else both ways must be allowed.
+ * counts as the opener's if its port is the higher one, as those are which kernels give out; else both ways must be allowed, and
+ * the connection is the other end's. So does a datagram, as long as its connection may be older than the policy: an answer that
+ * was on its way when a pod was first asked about must not make its server the opener, and keep open what is forbidden.
  *
  * Never refused: what the switch itself says, ARP and neighbour discovery, membership in multicast groups, what a pod says to itself. ICMP errors go with the
  * connection that they are about, later fragments with their first one. What has neither ports nor queries that can be
@@ -15,7 +17,7 @@
  */
 import { PROTOCOL } from '../../wire/ipv4.js';
 import * as tcp from '../../wire/tcp.js';
-import { PEER_EGRESS } from '../constants.js';
+import { MAX_PORTS, PEER_EGRESS } from '../constants.js';
 import { DROP } from '../drop-reasons.js';
 import type { Context } from '../element.js';
 import { FlowKey } from '../flows/flow-key.js';
@@ -50,6 +52,12 @@ const SPECIAL = PACKET.FRAGMENT | PACKET.TRANSLATED | PACKET.ORIGINATED;
 /** In place of where a packet's connection may be found. */
 const UNSOUGHT = -1;
 
+/** So long after a port has begun to ask, answers to what was sent before may come (ms). */
+const OLD_ANSWERS = 10_000;
+
+/** Of which the first segment of a connection has the one and not the other. */
+const OPENING = tcp.FLAG.SYN | tcp.FLAG.ACK;
+
 const DECIDED = DECISION.ADMIT | DECISION.REFUSE;
 /** Fragments are only to be known again. */
 const AS_IT_IS = new Rewritten();
@@ -66,6 +74,10 @@ export class Enforcer {
   /** Of the packet at hand: where it is bridged, else -1, and the zone of its tuple. */
   private domain = -1;
   private zone = 0;
+  /** Until when datagrams of the port may be answers to what was sent before it has begun to ask (ms). */
+  private readonly unsure = new Int32Array(MAX_PORTS);
+  /** Of the last packet that may begin a connection: it is an answer, the other end has begun. */
+  private isAnswer = false;
 
   /** @param admitted connections that pass, at hand; without it each packet asks the flow table. */
   constructor(
@@ -170,28 +182,49 @@ export class Enforcer {
     const { pool, flows, millis } = context;
     if (!this.mayBegin(slot)) return REFUSED;
     turn(key, reply, this.zone);
-    const flags = flowFlags(pool, slot);
-    const handle = flows.open(key, reply, pool.port[slot], flags, millis);
+    const { isAnswer } = this;
+    const opened = isAnswer ? reply : key;
+    const answered = isAnswer ? key : reply;
+    const handle = flows.open(opened, answered, pool.port[slot], flowFlags(pool, slot), millis);
     if (handle === OPEN.clash) return AGAIN;
     if (handle < 0) {
       this.refuse(handle === OPEN.invalid ? DROP['flow-invalid'] : DROP['flow-table-full']);
       return REFUSED;
     }
     this.note(handle, DECISION.ADMIT);
-    return this.track(slot, handle);
+    return this.track(slot, isAnswer ? handle ^ 1 : handle);
   }
 
   private mayBegin(slot: number): boolean {
-    const { context, ends, judge } = this;
+    const { ends, judge } = this;
     ends.read(slot, false);
+    this.isAnswer = this.mayBeAnswer(slot);
     if (!judge.allows(ends, this.domain)) return this.refuseByRule(slot);
-    if (ends.protocol !== PROTOCOL.TCP || ends.fromPort > ends.toPort) return true;
-    const flags = tcp.flags(context.pool.view, context.pool.l4[slot]);
-    if ((flags & tcp.FLAG.SYN) !== 0) return true;
+    if (!this.isAnswer) return true;
     ends.turn();
-    if (!judge.allows(ends, this.domain)) return this.refuseByRule(slot);
-    ends.turn();
-    return judge.allows(ends, this.domain);
+    return judge.allows(ends, this.domain) || this.refuseByRule(slot);
+  }
+
+  /** Of a connection that began before anybody asked. */
+  private mayBeAnswer(slot: number): boolean {
+    const { pool, policies } = this.context;
+    const { protocol, fromPort, toPort } = this.ends;
+    if (fromPort >= toPort) return false;
+    if (protocol === PROTOCOL.TCP) return (tcp.flags(pool.view, pool.l4[slot]) & OPENING) !== tcp.FLAG.SYN;
+    if (protocol !== PROTOCOL.UDP) return false;
+    const isFromNew = this.isNew(pool.port[slot], policies.begun);
+    return this.isNew(pool.egress[slot], policies.begun) || isFromNew;
+  }
+
+  private isNew(port: number, begun: Uint8Array): boolean {
+    if (port >= MAX_PORTS) return false;
+    const { millis } = this.context;
+    if (begun[port] === 1) {
+      begun[port] = 0;
+      this.unsure[port] = millis + OLD_ANSWERS;
+    }
+    const left = (this.unsure[port] - millis) | 0;
+    return left > 0 && left <= OLD_ANSWERS;
   }
 
   private follow(slot: number, handle: number): number {

@@ -29,6 +29,8 @@ export class PolicyTable {
   generation = 0;
   /** By port: bits of ASK; 0 where nobody asks, or the port is not policed. */
   readonly asks = new Uint8Array(MAX_PORTS);
+  /** By port: 1 where it has begun to ask, until whoever wants to know that takes it away. */
+  readonly begun = new Uint8Array(MAX_PORTS);
   private readonly policed = new Uint8Array(MAX_PORTS);
   private readonly identities = new Int32Array(MAX_PORTS);
   private readonly ingress = new Int32Array(MAX_PORTS).fill(UNTOLD);
@@ -182,7 +184,9 @@ export class PolicyTable {
     else if (ingress === UNTOLD) this.asks[port] = ASK.PENDING;
     else {
       const ways = (ingress === OPEN_RULESET ? 0 : ASK.INGRESS) | (egress === OPEN_RULESET ? 0 : ASK.EGRESS);
-      this.asks[port] = ways | (this.followsAll ? ASK.FOLLOW : 0);
+      const asks = ways | (this.followsAll ? ASK.FOLLOW : 0);
+      if (asks !== 0 && (this.asks[port] & ~ASK.PENDING) === 0) this.begun[port] = 1;
+      this.asks[port] = asks;
     }
   }
 }

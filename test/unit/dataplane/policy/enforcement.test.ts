@@ -192,6 +192,31 @@ describe.skipIf(judge === undefined).each([true, false])('policy, express %s', (
     expect(await send(0, 1, ANSWER)).toBe(1);
   });
 
+  it('ends, with the next label, a connection of which it saw an answer first', async () => {
+    world.isolate([], {});
+    const open = { port: 1, identity: 11, ingress: 1, egress: 0 };
+    world.tell({ rulesets: [ruleset(1, { peers: pods(0) })], ports: [open] });
+    expect(await send(1, 0, ANSWER)).toBe(1);
+    expect(await send(0, 1, DATA)).toBe(1);
+    world.tell({ rulesets: [ruleset(1, { peers: pods(2) })] });
+    expect(await send(0, 1, DATA)).toBe(0);
+    expect(await send(1, 0, ANSWER)).toBe(0);
+  });
+
+  it('does not take an answer that was on its way, when a pod is first asked about, for a question', async () => {
+    const asked = "UDP(sport=40000,dport=53)/b'asked'";
+    const answer = "UDP(sport=53,dport=40000)/b'answer'";
+    world.isolate([], {});
+    expect(await send(0, 1, asked)).toBe(1);
+    world.tell({ rulesets: [ruleset(1)], ports: [{ port: 1, identity: 11, ingress: 1, egress: 0 }] });
+    expect(await send(1, 0, answer)).toBe(0);
+    expect(await send(0, 1, asked)).toBe(0);
+    // Later no such answer can come: it is a question from the lower port.
+    world.harness.now += 11_000;
+    expect(await send(1, 0, answer)).toBe(1);
+    expect(await send(0, 1, asked)).toBe(1);
+  });
+
   it('asks for each copy of what is flooded', async () => {
     world.isolate([ruleset(1)], { 1: { ingress: 1 } });
     const packet = "IP(src='10.0.0.10',dst='255.255.255.255')/UDP(sport=67,dport=67)";
