@@ -202,7 +202,11 @@ export function assemble(
           services,
           log,
         });
-  const policies: LivePolicies = new LivePolicies({ publish: () => publisher.publishPolicies(), log });
+  const policies: LivePolicies = new LivePolicies({
+    publish: () => publisher.publishPolicies(),
+    noteGiven: (note) => dataplane.denials.restart(note),
+    log,
+  });
   const policyFeed = new PolicyFeed({
     policies,
     node: self.name,

@@ -29,6 +29,8 @@ import type {
 export interface LivePoliciesParts {
   /** Publisher.publishPolicies */
   readonly publish: () => Promise<void>;
+  /** A number stands for another rule now: what was counted under it is not that one's. */
+  readonly noteGiven?: (note: number) => void;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -60,6 +62,7 @@ export class LivePolicies implements PoliciesSource {
   constructor(private readonly parts: LivePoliciesParts) {
     this.repeated = new RepeatedLog(parts.log);
     this.clock = parts.clock ?? SYSTEM_CLOCK;
+    this.plan.onNoteGiven = (note) => parts.noteGiven?.(note);
   }
 
   /** Why ports of pods are closed; undefined: they are not. */

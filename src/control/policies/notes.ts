@@ -22,6 +22,9 @@ export class Notes {
   private readonly left = new Set<number>();
   private next = NO_NOTE + 1;
 
+  /** @param given a number that stood for something else is another note's now: what was counted under it is not that one's. */
+  constructor(private readonly given: (number: number) => void = () => {}) {}
+
   /** To be released as often as it was acquired. */
   acquire(note: PolicyNote): number {
     const key = JSON.stringify([note.direction, note.tier, note.action, note.policies, note.path]);
@@ -42,7 +45,9 @@ export class Notes {
   }
 
   private add(key: string, note: PolicyNote): number {
-    const number = this.free() ?? this.next++;
+    const free = this.free();
+    if (free !== undefined) this.given(free);
+    const number = free ?? this.next++;
     this.byKey.set(key, number);
     this.known.set(number, { note, key, uses: 0 });
     return number;

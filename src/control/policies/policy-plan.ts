@@ -62,7 +62,9 @@ export class PolicyPlan {
     ledger: this.ledgers.sets,
     identityLedger: this.ledgers.identities,
   });
-  private readonly notes = new Notes();
+  /** A note's number stands for another one from now on. */
+  onNoteGiven: (note: number) => void = () => {};
+  private readonly notes = new Notes((note) => this.onNoteGiven(note));
   private readonly named = new NamedPorts(
     {
       renumbered: (name) => this.rulesets.renumbered(name),
