@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { GCProfiler } from 'node:v8';
 import { Engine } from '../../src/dataplane/engine.js';
 import { makeGossipRings } from '../../src/dataplane/gossip.js';
+import type { PolicyChanges } from '../../src/dataplane/policy-spec.js';
 import type { ServiceSpec } from '../../src/dataplane/service-spec.js';
 import type { Snapshot } from '../../src/dataplane/snapshot.js';
 import { compileTables } from '../../src/dataplane/tables.js';
@@ -29,6 +30,8 @@ export interface Workload {
   /** Leaves an array behind for each cycle on purpose, so that the measurement itself can be judged. */
   readonly leak: boolean;
   readonly services?: readonly ServiceSpec[];
+  /** Without its generation. */
+  readonly policies?: Omit<PolicyChanges, 'generation'>;
   /** A second engine, which reads nothing, is told what the first one learns. */
   readonly shares?: boolean;
 }
@@ -72,8 +75,9 @@ class Loop {
     });
     for (const device of this.devices) this.engine.attach(device);
     for (const engine of [this.engine, this.second]) engine?.swap(compileTables(snapshot));
-    const { services: changed = [] } = workload;
+    const { services: changed = [], policies } = workload;
     this.engine.changeServices({ generation: snapshot.generation + 1, changed, removed: [] });
+    if (policies) this.engine.changePolicies({ ...policies, generation: snapshot.generation + 2 });
   }
 
   run(packets: number): number {

@@ -21,8 +21,8 @@ export const ROUTED_ZONE = 1;
 export const FIRST_DOMAIN_ZONE = 2;
 const FIRST_PAIR_ZONE = 0x8000;
 
-export function zoneOf({ pool, tables }: Context, slot: number, isBridged: boolean): number {
-  if (!isBridged) return ROUTED_ZONE;
+/** Of a packet that is bridged; what is routed is of ROUTED_ZONE. */
+export function zoneOf({ pool, tables }: Context, slot: number): number {
   const port = pool.port[slot];
   const other = port < tables.ports.peer.length ? tables.ports.peer[port] : NONE;
   if (other !== NONE) return FIRST_PAIR_ZONE + Math.min(port, other);

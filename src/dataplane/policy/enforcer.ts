@@ -35,7 +35,7 @@ import { Rewritten } from '../translation/rewrite.js';
 import { flowFlags } from '../translation/translator.js';
 import { isIcmpError, readTuple } from '../translation/tuple.js';
 import type { Admitted } from './admitted.js';
-import { readKey, turn, zoneOf } from './connection-key.js';
+import { ROUTED_ZONE, readKey, turn, zoneOf } from './connection-key.js';
 import { Ends } from './ends.js';
 import { Judge } from './judge.js';
 import { ASK } from './policy-table.js';
@@ -114,12 +114,12 @@ export class Enforcer {
   admits(slot: number, isBridged: boolean, asked: number, sought: number): boolean {
     const { context } = this;
     const { pool } = context;
+    this.zone = isBridged ? zoneOf(context, slot) : ROUTED_ZONE;
+    if (sought >= 0 && this.admitted!.admits(slot, pool.l3[slot], pool.l4[slot], this.zone, sought))
+      return true;
     if (pool.port[slot] === pool.egress[slot] || this.isExempt(slot)) return true;
     if ((asked & ASK.PENDING) !== 0) return this.refuse(DROP['policy-pending']);
     this.domain = isBridged ? pool.domain[slot] : -1;
-    this.zone = zoneOf(context, slot, isBridged);
-    if (sought >= 0 && this.admitted!.admits(slot, pool.l3[slot], pool.l4[slot], this.zone, sought))
-      return true;
     return this.decides(slot);
   }
 

@@ -101,6 +101,30 @@ function serviceClients(): Workload {
   };
 }
 
+/** All pods are followed; a third of them may be sent to, and another may send, by some rules only. */
+function policed(work: Workload): Workload {
+  const pods = work.snapshot.ports.filter(
+    ({ id, attachment }) => attachment.kind !== 'tunnel' && id !== work.snapshot.translation?.nodePort,
+  );
+  const ids = pods.map(({ id }) => id);
+  const rules = [
+    { action: 'allow', note: 2, peers: { sets: [0], blocks: [{ cidr: '203.0.113.0/24' }] } },
+    { action: 'allow', note: 3, ports: [{ protocol: 'UDP', from: 1, to: 60_000 }] },
+  ] as const;
+  const policies = {
+    ...{ removedRulesets: [], removedSets: [], removedIdentities: [], identities: [], addresses: [] },
+    followsAll: true,
+    sets: [{ id: 0, identities: ids.map((id) => 10 + id).filter((identity) => identity % 2 === 0) }],
+    rulesets: [{ id: 1, tiers: [{ rules, otherwise: 'deny' as const, note: 1 }] }],
+    ports: ids.map((port) => ({
+      ...{ port, identity: 10 + port },
+      ...{ ingress: port % 3 === 0 ? 1 : 0, egress: port % 3 === 1 ? 1 : 0 },
+    })),
+  };
+  const ports = work.snapshot.ports.map((port) => (pods.includes(port) ? { ...port, policed: true } : port));
+  return { ...work, snapshot: { ...work.snapshot, ports }, policies };
+}
+
 function run(work: Workload): Result {
   const args = ['--expose-gc', ...COMPILE_AT_ONCE, script];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, {
@@ -183,5 +207,20 @@ describe.skipIf(!isBuilt)(`no allocation${reason}`, () => {
     expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
     expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
     expect(heapGrowth).toBeLessThan(MEGABYTE);
+  }, 180_000);
+
+  it('for pods that policies ask about', async () => {
+    for (const work of [await workload('mixed', 2_000_000), serviceClients()]) {
+      const { packets, milliseconds, collections, heapGrowth, sent, dropped } = run(policed(work));
+      const rate = (packets / milliseconds / 1000).toFixed(2);
+      console.log(
+        `policies: ${packets} packets, ${rate} Mpps, ${dropped} dropped, ${JSON.stringify(collections)}`,
+      );
+      expect(sent).toBeGreaterThan(packets / 5);
+      expect(dropped).toBeGreaterThan(packets / 20);
+      expect(Object.keys(collections).filter((type) => type !== 'Scavenge')).toEqual([]);
+      expect(collections.Scavenge ?? 0).toBeLessThanOrEqual(TOLERATED);
+      expect(heapGrowth).toBeLessThan(MEGABYTE);
+    }
   }, 180_000);
 });
