@@ -7,8 +7,9 @@
  * other one in its flow; any other has a flow for this alone.
  *
  * A TCP packet within a connection that nobody has seen begin, as after a restart or where a policy is new, may go either way. It
- * counts as the opener's if its port is the higher one, as those are which kernels give out; else both ways must be allowed, and
- * the connection is the other end's. So does a datagram, as long as its connection may be older than the policy: an answer that
+ * counts as the opener's if its port is the higher one, as those are which kernels give out; else the connection is the other
+ * end's, who must be allowed to begin it, and the packet one that may come in where it goes: what a closed pod is sent is no answer because its
+ * sender says so. So does a datagram, as long as its connection may be older than the policy: an answer that
  * was on its way when a pod was first asked about must not make its server the opener, and keep open what is forbidden.
  *
  * Never refused: what the switch itself says, ARP and neighbour discovery, membership in multicast groups, what a pod says to itself. ICMP errors go with the
@@ -196,13 +197,16 @@ export class Enforcer {
   }
 
   private mayBegin(slot: number): boolean {
-    const { ends, judge } = this;
+    const { ends, judge, domain } = this;
     ends.read(slot, false);
     this.isAnswer = this.mayBeAnswer(slot);
-    if (!judge.allows(ends, this.domain)) return this.refuseByRule(slot);
-    if (!this.isAnswer) return true;
+    if (!this.isAnswer) return judge.allows(ends, domain) || this.refuseByRule(slot);
+    // A server that may not begin anything itself goes on to answer whom it may be asked by.
+    const isServer = ends.protocol === PROTOCOL.TCP;
+    if (!(isServer ? judge.mayBeSent(ends, domain) : judge.allows(ends, domain)))
+      return this.refuseByRule(slot);
     ends.turn();
-    return judge.allows(ends, this.domain) || this.refuseByRule(slot);
+    return judge.allows(ends, domain) || this.refuseByRule(slot);
   }
 
   /** Of a connection that began before anybody asked. */

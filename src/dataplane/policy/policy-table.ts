@@ -29,8 +29,12 @@ export class PolicyTable {
   generation = 0;
   /** By port: bits of ASK; 0 where nobody asks, or the port is not policed. */
   readonly asks = new Uint8Array(MAX_PORTS);
-  /** By port: 1 where it has begun to ask, until whoever wants to know that takes it away. */
+  /**
+   * By port: 1 where it has begun to ask after all could pass, until whoever wants to know that takes it away. Of a port that has been
+   * closed until then there are no answers on their way.
+   */
   readonly begun = new Uint8Array(MAX_PORTS);
+  private readonly isOpen = new Uint8Array(MAX_PORTS);
   private readonly policed = new Uint8Array(MAX_PORTS);
   private readonly identities = new Int32Array(MAX_PORTS);
   private readonly ingress = new Int32Array(MAX_PORTS).fill(UNTOLD);
@@ -180,12 +184,15 @@ export class PolicyTable {
   private askOf(port: number): void {
     const ingress = this.ingress[port];
     const egress = this.egress[port];
+    const wasOpen = this.isOpen[port] === 1;
+    this.isOpen[port] = 0;
     if (this.policed[port] === 0) this.asks[port] = 0;
     else if (ingress === UNTOLD) this.asks[port] = ASK.PENDING;
     else {
       const ways = (ingress === OPEN_RULESET ? 0 : ASK.INGRESS) | (egress === OPEN_RULESET ? 0 : ASK.EGRESS);
       const asks = ways | (this.followsAll ? ASK.FOLLOW : 0);
-      if (asks !== 0 && (this.asks[port] & ~ASK.PENDING) === 0) this.begun[port] = 1;
+      if (asks !== 0 && wasOpen) this.begun[port] = 1;
+      this.isOpen[port] = asks === 0 ? 1 : 0;
       this.asks[port] = asks;
     }
   }

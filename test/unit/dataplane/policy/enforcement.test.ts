@@ -217,6 +217,24 @@ describe.skipIf(judge === undefined).each([true, false])('policy, express %s', (
     expect(await send(0, 1, asked)).toBe(1);
   });
 
+  it('lets a server answer on that was closed for what it begins itself, and nobody else', async () => {
+    world.isolate([], {});
+    const web = [{ protocol: 'TCP' as const, from: 80, to: 80 }];
+    world.tell({
+      rulesets: [ruleset(1), ruleset(2, { peers: pods(0), ports: web })],
+      ports: [{ port: 1, identity: 11, ingress: 2, egress: 1 }],
+    });
+    expect(await send(1, 0, ANSWER)).toBe(1);
+    expect(await send(0, 1, DATA)).toBe(1);
+    // Who may not ask is not answered, and the server begins nothing.
+    expect(await send(1, 2, ANSWER)).toBe(0);
+    expect(await send(1, 0, SYN)).toBe(0);
+    expect(await send(1, 0, "TCP(sport=81,dport=40000,flags='A',seq=1,ack=1)")).toBe(0);
+    // To a pod that is closed nobody has an answer.
+    world.tell({ ports: [{ port: 2, identity: 12, ingress: 1, egress: 0 }] });
+    expect(await send(0, 2, ANSWER)).toBe(0);
+  });
+
   it('asks for each copy of what is flooded', async () => {
     world.isolate([ruleset(1)], { 1: { ingress: 1 } });
     const packet = "IP(src='10.0.0.10',dst='255.255.255.255')/UDP(sport=67,dport=67)";
