@@ -7,6 +7,7 @@ import type { Impairment, Network } from './api/types.js';
 import { Attacher } from './attacher.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { JoinedCluster } from './cluster/join.js';
+import { apartNetworks } from './compile-apart.js';
 import { Cni } from './cni.js';
 import { DnsRecords } from './dns/records.js';
 import { hostAddresses } from './host/addresses.js';
@@ -154,6 +155,10 @@ export function assemble(
     ...(cluster.planned && { cluster: cluster.planned }),
     ...(hostWay.isOpen && { egress: { clusterCidrs: cluster.clusterCidrs } }),
     policed: true,
+    apart: {
+      clusterCidrs: cluster.clusterCidrs,
+      notes: policies.keepApart(apartNetworks(networks.planned())),
+    },
     services: {
       cidrs: cluster.serviceCidrs,
       nodeFrontends: nodeFrontendAddresses(cluster.serviceCidrs),

@@ -3,16 +3,14 @@
  * host's kernel routes on (host/nft-rules.ts).
  *
  * The kernel routes to pods too, so whatever is a pod's, of another network or of the cluster, must not get there: it leads
- * nowhere, as without a way out. That is a route for each pair of networks. Where there are many, the kernel's rule that nothing
- * goes from podwire0 to podwire0 has to do.
+ * nowhere, as without a way out. Of other networks that are routed compile-apart.ts sees to that. Where there are many, the
+ * kernel's rule that nothing goes from podwire0 to podwire0 has to do.
  */
 import type { RouteSpec } from '../dataplane/snapshot.js';
+import { MOST_APART } from './compile-apart.js';
 import type { Plan, PlannedNetwork } from './plan.js';
 
 const EVERYWHERE = ['0.0.0.0/0', '::/0'];
-
-/** Networks that are kept apart by routes: 64 of two prefixes are 8,000. */
-const MOST_APART = 64;
 
 /** The port that packets by this table leave through; undefined: they do not. */
 export function wayOut({ node, egress, networks }: Plan, table: number): number | undefined {
@@ -20,14 +18,24 @@ export function wayOut({ node, egress, networks }: Plan, table: number): number 
   return egress && network?.egress ? node?.id : undefined;
 }
 
-/** @param network that is routed. */
-export function egressRoutes(network: PlannedNetwork, plan: Plan): RouteSpec[] {
+/**
+ * @param network that is routed.
+ * @param apart routes of the network that keep it apart already.
+ */
+export function egressRoutes(
+  network: PlannedNetwork,
+  plan: Plan,
+  apart: readonly RouteSpec[] = [],
+): RouteSpec[] {
   const { routeTable: table } = network;
   const port = wayOut(plan, table);
   if (port === undefined) return [];
   const out = EVERYWHERE.map((prefix) => ({ table, prefix, kind: 'port' as const, port }));
-  const apart = nowhere(network, plan).map((prefix) => ({ table, prefix, kind: 'unreachable' as const }));
-  return [...apart, ...out];
+  const told = new Set(apart.map(({ prefix }) => prefix));
+  const nothing = nowhere(network, plan)
+    .filter((prefix) => !told.has(prefix))
+    .map((prefix) => ({ table, prefix, kind: 'unreachable' as const }));
+  return [...nothing, ...out];
 }
 
 /** Without what the network or a peer has itself. */

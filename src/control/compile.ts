@@ -2,8 +2,8 @@
  * Compile: from what is attached to the snapshot that forwarding runs on. A pure function.
  *
  * Route tables keep networks apart. Each routed network has its own, with its connected prefixes, the
- * switch's gateway addresses and the node's addresses; so pods of two networks do not reach one another. The
- * node's table, number 0, has every routed network: the node reaches all pods.
+ * switch's gateway addresses and the node's addresses; so pods of two networks do not reach one another, and routes that say
+ * so (compile-apart.ts). The node's table, number 0, has every routed network: the node reaches all pods.
  *
  * Other nodes (compile-cluster.ts): the tunnel is a port in a domain of its own, which carries routed packets; its gateways are those of
  * the default network, its MAC address this node's VTEP's, and its route table leads to the default network and
@@ -27,6 +27,7 @@ import type {
 } from '../dataplane/snapshot.js';
 import type { Limits, Rate } from './api/types.js';
 import { hostPrefix } from './cidr.js';
+import { apartRoutes, isRouted } from './compile-apart.js';
 import { membersOnPeers, peerSpec, tunnelDomain, tunnelPort } from './compile-cluster.js';
 import { egressRoutes } from './compile-egress.js';
 import { impairmentsByPort } from './compile-impairments.js';
@@ -78,7 +79,7 @@ export function compile(given: Plan): Snapshot {
     routes: [
       ...allRoutes(plan, home),
       ...serviceRoutes(plan, serviceTables(plan)),
-      ...plan.networks.filter(isRouted).flatMap((network) => egressRoutes(network, plan)),
+      ...plan.networks.filter(isRouted).flatMap((network) => routesToOthers(network, plan)),
     ],
     neighbours: [
       ...ports.flatMap(({ id, mac, addresses, attachment }) =>
@@ -161,8 +162,9 @@ function attachmentOf(
   return peer && { kind: 'direct', peer: peer.id };
 }
 
-function isRouted(network: PlannedNetwork): boolean {
-  return network.domains.some(({ gateways }) => gateways.length > 0);
+function routesToOthers(network: PlannedNetwork, plan: Plan): RouteSpec[] {
+  const apart = apartRoutes(network, plan);
+  return [...apart, ...egressRoutes(network, plan, apart)];
 }
 
 function allRoutes(plan: Plan, home: PlannedNetwork | undefined): RouteSpec[] {

@@ -119,7 +119,7 @@ export function apiDaemon(
       pid: process.pid,
       uptimeSeconds: Math.floor((performance.now() - begun) / 1000),
     }),
-    routes: () => routesView(publisher.current, networks.planned()),
+    routes: () => routesView(publisher.current, networks.planned(), (note) => policies.noteOf(note)),
     fdb: async () => fdbView(publisher.current, await dataplane.learned()),
     neighbors: async () => neighborsView(publisher.current, await dataplane.learned()),
     names: (network) => {

@@ -43,6 +43,7 @@ export function explainWorld(node: string, parts: Used): ExplainWorld {
       [NAME_LABEL]: name,
     }),
     policy: (name) => policyNamed(name, resources),
+    noteOf: (note) => policies.noteOf(note),
     judge: (question) => policies.judge(question),
   };
 }

@@ -113,6 +113,14 @@ export interface PlannedEgress {
   readonly clusterCidrs: readonly string[];
 }
 
+/** Networks without routes to one another. */
+export interface PlannedApart {
+  /** Prefixes of pods of the default network, of whichever node. */
+  readonly clusterCidrs: readonly string[];
+  /** Under which what one network sends to another is refused, by pairKey (compile-apart.ts). */
+  readonly notes: ReadonlyMap<string, number>;
+}
+
 export interface Plan {
   readonly generation: number;
   readonly networks: readonly PlannedNetwork[];
@@ -122,6 +130,8 @@ export interface Plan {
   readonly impairments?: readonly PlannedImpairment[];
   /** Without it there is no other node. */
   readonly cluster?: PlannedCluster;
+  /** Without it nothing says why one network does not reach another. */
+  readonly apart?: PlannedApart;
   /** Without it nothing leaves through the node's port, whatever the networks say. */
   readonly egress?: PlannedEgress;
   /** Ports of pods stay closed until their policies are told (policies/live-policies.ts); without it nothing is asked of policies. */

@@ -15,6 +15,7 @@ import type {
   RoutesAnswer,
   StatsAnswer,
 } from './api/types.js';
+import type { PolicyNote } from './policies/types.js';
 import {
   NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
@@ -33,28 +34,42 @@ const GONE = 'gone';
 
 type Learned = Awaited<ReturnType<Dataplane['learned']>>;
 
-export function routesView(snapshot: Snapshot, networks: readonly PlannedNetwork[]): RoutesAnswer {
+export function routesView(
+  snapshot: Snapshot,
+  networks: readonly PlannedNetwork[],
+  noteOf: (note: number) => PolicyNote | undefined,
+): RoutesAnswer {
   const tables = new Map(networks.map(({ routeTable, name }) => [routeTable, name]));
   tables.set(NODE_ROUTE_TABLE, 'node');
   tables.set(TUNNEL_ROUTE_TABLE, TUNNEL_NAME);
   tables.set(NODE_RETURN_TABLE, 'answers');
   // By number: a cluster has more routes than one wants to search peers for.
   const peers = new Map(snapshot.peers?.map((peer) => [peer.id, `node/${peer.name}`]));
+  const deviceOf = (route: RouteSpec): string | null => {
+    switch (route.kind) {
+      case 'connected':
+      case 'via':
+        return domainName(snapshot, route.domain);
+      case 'port':
+        return portName(snapshot, route.port);
+      case 'peer':
+        return peers.get(route.peer) ?? null;
+      case 'apart':
+        return noteOf(route.note)?.networks?.[1] ?? null;
+      default:
+        return null;
+    }
+  };
   const routes = routesOf(snapshot).map(
     (route): RouteEntry => ({
       network: tables.get(route.table) ?? String(route.table),
       prefix: route.prefix,
       kind: route.kind,
       via: route.kind === 'via' ? route.gateway : null,
-      dev: route.kind === 'peer' ? (peers.get(route.peer) ?? null) : deviceOf(route, snapshot),
+      dev: deviceOf(route),
     }),
   );
   return { generation: snapshot.generation, routes };
-}
-
-function deviceOf(route: RouteSpec, snapshot: Snapshot): string | null {
-  if (route.kind === 'connected' || route.kind === 'via') return domainName(snapshot, route.domain);
-  return route.kind === 'port' ? portName(snapshot, route.port) : null;
 }
 
 export function fdbView(snapshot: Snapshot, { fdb }: Pick<Learned, 'fdb'>): FdbAnswer {

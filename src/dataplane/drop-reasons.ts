@@ -57,6 +57,7 @@ const REASONS = [
     'a new connection that the flow table, or the share of its port in it, has no room for',
   ],
   ['fragment-orphan', 'a later fragment for a service, whose first one was not seen'],
+  ['network-isolation', 'the destination is in a network that the pod’s is kept apart from; the pod is told'],
   ['policy-egress', 'no policy allows the pod to send it, or one denies it'],
   ['policy-ingress', 'no policy allows it to the pod it is for, or one denies it'],
   ['policy-pending', 'from or to a pod whose policies are not known here yet'],

@@ -20,6 +20,7 @@
  *                                   └─► route-lookup (by the table for answers)  ├─► icmp-refused
  *                                                                                └─► reset ─► route-lookup
  *     ICMP errors (no route, expired, unknown neighbour, …) ─► route-lookup           mtu-check
+ *     route-lookup, service ─► apart, for a network that is kept apart ─► icmp-apart      │
  *                                                                                         ├─► output
  *     output ─► encapsulate, for a peer ─► the tunnel's port                              └─► fragment ─► output
  *
@@ -33,6 +34,7 @@
 import { Batch } from './batch.js';
 import type { Egress } from './egress.js';
 import type { Context, Element } from './element.js';
+import { Apart } from './elements/apart.js';
 import { ArpResponder } from './elements/arp-responder.js';
 import { Attachment } from './elements/attachment.js';
 import { ClampMss } from './elements/clamp-mss.js';
@@ -129,6 +131,7 @@ export function buildGraph(
   const services = queue();
   const translated = queue();
   const resets = queue();
+  const apart = queue();
   const local = queue();
   const reassembly = queue();
   const ttl = queue();
@@ -139,6 +142,7 @@ export function buildGraph(
     expired: queue(),
     noRoute: queue(),
     unreachable: queue(),
+    apart: queue(),
     neighbourUnknown: queue(),
     tooBig: queue(),
     portUnreachable: queue(),
@@ -209,7 +213,7 @@ export function buildGraph(
       prober,
     ),
   ];
-  const routes = { forward: ttl, local, noRoute: errors.noRoute, unreachable: errors.unreachable };
+  const routes = { forward: ttl, local, noRoute: errors.noRoute, unreachable: errors.unreachable, apart };
   const layer3: Element[] = [
     new RouteInput(context, routed, { ok: connected, local }),
     new TranslateBack(context, connected, translator, { ok: lookup, returning }),
@@ -224,6 +228,7 @@ export function buildGraph(
     new RouteLookup(context, translated, { ...routes, services }),
     new RouteLookup(context, returning, { ...routes, services }, true),
     new Reset(context, resets, lookup),
+    new Apart(context, apart, enforcer, errors.apart),
     new DecrementTtl(context, ttl, { ok: nextHop, expired: errors.expired }),
     new NextHop(context, nextHop, { ok: routedOut, peer: toPeers, unknown: errors.neighbourUnknown }),
     new ClampMss(context, toPeers, routedOut),

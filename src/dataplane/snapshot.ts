@@ -143,6 +143,8 @@ export type RouteSpec = {
   | { readonly kind: 'peer'; readonly peer: number }
   | { readonly kind: 'local' }
   | { readonly kind: 'unreachable' }
+  /** Of a network that the table's is kept apart from: refused as by policy, under this note. */
+  | { readonly kind: 'apart'; readonly note: number }
 );
 
 /**

@@ -121,6 +121,7 @@ class LastPacket {
         local,
         noRoute: done,
         unreachable: done,
+        apart: done,
       }),
       new DecrementTtl(context, ttl, { ok: nextHop, expired: done }),
       new NextHop(context, nextHop, { ok: mtu, peer: toPeer, unknown: done }),

@@ -24,7 +24,7 @@ export interface RuleDrops {
 export interface DropsAnswer {
   total: number;
   drops: DropEntry[];
-  /** Those of reasons policy-egress and policy-ingress, by rule. */
+  /** Those of reasons policy-egress, policy-ingress and network-isolation, by rule. */
   rules: RuleDrops[];
 }
 
@@ -36,7 +36,7 @@ export interface DropEnd {
   pod: string | null;
 }
 
-/** A packet that a policy has refused. */
+/** A packet that a policy, or the isolation of networks, has refused. */
 export interface RecentDrop {
   /** ISO 8601 */
   time: string;

@@ -30,6 +30,7 @@ export const NOTE: Schema = closed(
     action: choice('allow', 'deny', 'pass'),
     policies: list(POLICY),
     path: text,
+    networks: { type: 'array', items: text, minItems: 2, maxItems: 2 },
   },
   ['direction', 'tier', 'action', 'policies'],
 );

@@ -191,7 +191,7 @@ export const SCHEMAS = {
       exactly({
         network: text,
         prefix: text,
-        kind: choice('connected', 'via', 'port', 'peer', 'local', 'unreachable'),
+        kind: choice('connected', 'via', 'port', 'peer', 'local', 'unreachable', 'apart'),
         via: optionalText,
         dev: optionalText,
       }),

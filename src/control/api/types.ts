@@ -391,10 +391,10 @@ export interface RouteEntry {
   /** Network whose pods use it, or `node` for what the node itself sends. */
   network: string;
   prefix: string;
-  kind: 'connected' | 'via' | 'port' | 'peer' | 'local' | 'unreachable';
+  kind: 'connected' | 'via' | 'port' | 'peer' | 'local' | 'unreachable' | 'apart';
   /** Gateway of `via`. */
   via: string | null;
-  /** Network (`default`, or `default#1` for its second domain) of `connected` and `via`; port of `port`; `node/NAME` of `peer`. */
+  /** Network (`default`, or `default#1` for its second domain) of `connected` and `via`; port of `port`; `node/NAME` of `peer`; of `apart` the network that it is refused to. */
   dev: string | null;
 }
 

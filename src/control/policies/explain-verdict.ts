@@ -69,7 +69,7 @@ function textOf({ allowed, reason, note }: PolicyVerdict, end: End, direction: D
 }
 
 function decidedText(word: string, note: PolicyNote): string {
-  if (note.tier === 'network') return `${word}: the networks are kept apart`;
+  if (note.tier === 'network') return `${word}: ${ruleText(note)}`;
   if (note.tier === 'unknown')
     return `${word}: the other end is a pod of the cluster that is not known here yet`;
   return note.path === undefined ? `${word}: ${ruleText(note)} is for this` : `${word} by ${ruleText(note)}`;

@@ -14,6 +14,7 @@ import { DEFAULT_NETWORK } from '../model/network.js';
 import { NODE_ROUTE_TABLE } from '../plan.js';
 import type { End } from './explain-ends.js';
 import type { ExplainWorld } from './explain-world.js';
+import type { PolicyNote } from './types.js';
 
 export function wayOf(from: End, to: End, world: ExplainWorld): ExplainWay {
   if (familyOf(from.address) !== familyOf(to.address)) return unreachable('addresses of different families');
@@ -21,6 +22,13 @@ export function wayOf(from: End, to: End, world: ExplainWorld): ExplainWay {
   if (from.node === world.node && from.kind !== 'cluster') return fromHere(from, to, world);
   if (to.node === world.node && to.kind !== 'cluster') return toHere(from, to, world);
   return between(from, to, world);
+}
+
+/** Under which what the pod sends is refused on its way; undefined: its networks are not kept apart, or it is no pod of this node. */
+export function apartNote(from: End, to: End, world: ExplainWorld): PolicyNote | undefined {
+  const port = from.pod && world.snapshot.ports.find(({ id }) => id === from.port);
+  const route = port && port.attachment.kind !== 'direct' && routeTo(to.address, port.routeTable, world);
+  return route && route.kind === 'apart' ? world.noteOf(route.note) : undefined;
 }
 
 function fromHere(from: End, to: End, world: ExplainWorld): ExplainWay {
@@ -63,9 +71,10 @@ function routed(port: PortSpec, isNode: boolean, to: End, world: ExplainWorld): 
   if (domain?.uplink !== undefined && !isNode) return lan(domain.uplink, world);
   const route = routeTo(to.address, isNode ? NODE_ROUTE_TABLE : port.routeTable, world);
   if (!isNode && domain?.gateways.length === 0) {
-    return unreachable(`network ${domain.name} has no gateway: nothing leaves it`);
+    return unreachable(`network ${domain.name} has no router: only its own pods are reachable`);
   }
-  if (!route || route.kind === 'unreachable') return noRoute(isNode, domain?.name, to, world);
+  if (!route || route.kind === 'unreachable' || route.kind === 'apart')
+    return noRoute(isNode, domain?.name, to, world);
   switch (route.kind) {
     case 'connected':
       return connected(route.domain, to, world);

@@ -4,7 +4,7 @@ import type { Snapshot } from '../../dataplane/snapshot.js';
 import type { NodeState, StatusAnswer } from '../api/types.js';
 import type { PlannedNetwork } from '../plan.js';
 import type { EndpointSlice, Service } from '../services/types.js';
-import type { AnyPolicy, PolicyAnswer, PolicyName, PolicyPod, PolicyQuestion } from './types.js';
+import type { AnyPolicy, PolicyAnswer, PolicyName, PolicyNote, PolicyPod, PolicyQuestion } from './types.js';
 
 export interface KnownNode {
   readonly name: string;
@@ -44,6 +44,8 @@ export interface ExplainWorld {
   namespaceLabels(name: string): Readonly<Record<string, string>>;
   /** As the API answers it. */
   policy(name: PolicyName): AnyPolicy | undefined;
+  /** What a route that keeps networks apart refuses under. */
+  noteOf(note: number): PolicyNote | undefined;
   /** Those that may select pods, in any order: all. */
   judge(question: PolicyQuestion): PolicyAnswer;
 }

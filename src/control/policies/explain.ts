@@ -18,9 +18,9 @@ import { podKeyOf } from '../services/types.js';
 import { type End, endsOf, ofFamily } from './explain-ends.js';
 import { type Target, type Targets, targetsOf } from './explain-targets.js';
 import { PolicyTexts, verdictOf } from './explain-verdict.js';
-import { wayOf } from './explain-way.js';
+import { apartNote, wayOf } from './explain-way.js';
 import type { ExplainWorld } from './explain-world.js';
-import type { Direction, PolicyEnd } from './types.js';
+import type { Direction, PolicyEnd, PolicyVerdict } from './types.js';
 
 /** IANA's; of icmp by family. */
 const NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -75,9 +75,11 @@ function pathTo(
     asked: { protocol: asProtocol(protocol), port, destination: to.pod },
     labelsOf: (name: string) => world.namespaceLabels(name),
   });
-  const egress = verdictOf(from, answer.egress, walkOf('egress'), texts, world.node);
+  const apart = way.kind === 'unreachable' ? apartNote(from, to, world) : undefined;
+  const sent: PolicyVerdict = apart ? { allowed: false, reason: 'policy', note: apart } : answer.egress;
+  const egress = verdictOf(from, sent, walkOf('egress'), texts, world.node);
   const ingress = verdictOf(to, answer.ingress, walkOf('ingress'), texts, world.node);
-  const isAllowed = answer.egress.allowed && answer.ingress.allowed;
+  const isAllowed = sent.allowed && answer.ingress.allowed;
   return {
     from: shown(from),
     to: shown(to),
@@ -163,6 +165,7 @@ function summary(
 function wordsOf({ verdict, way, egress, ingress }: ExplainPath): string {
   if (verdict === 'allowed') return 'allowed';
   if (verdict === 'unreachable') return `unreachable: ${way.text}`;
+  if (egress.note?.tier === 'network') return egress.text;
   const refusing = egress.verdict === 'deny' ? egress : ingress;
   return `refused: ${refusing.direction} of ${refusing.pod ?? 'the pod'}`;
 }

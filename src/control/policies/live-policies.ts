@@ -152,6 +152,11 @@ export class LivePolicies implements PoliciesSource {
     this.changed();
   }
 
+  /** Notes of networks that routes keep apart: PolicyPlan.keepApart. */
+  keepApart(networks: readonly string[]): ReadonlyMap<string, number> {
+    return this.plan.keepApart(networks);
+  }
+
   /**
    * Follows connections of all pods, those that nothing selects too, until what it resolves with is called. Resolves when that
    * is in force.

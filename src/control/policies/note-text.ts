@@ -10,8 +10,8 @@ export function policyText({ kind, namespace, name }: PolicyName): string {
 }
 
 /** What decided: `NetworkPolicy shop/db, spec.ingress[0]`, or `no rule of NetworkPolicy shop/db`. */
-export function ruleText({ tier, policies, path }: PolicyNote): string {
-  if (tier === 'network') return 'networks that are kept apart';
+export function ruleText({ tier, policies, path, networks }: PolicyNote): string {
+  if (networks) return `networks ${networks.join(' and ')} are kept apart`;
   if (tier === 'unknown') return 'a pod of the cluster that was not heard of yet';
   if (path === undefined) return `no rule of ${namesText(policies)}`;
   return `${policies.map(policyText).join(', ')}, ${path}`;

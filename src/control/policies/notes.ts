@@ -27,7 +27,8 @@ export class Notes {
 
   /** To be released as often as it was acquired. */
   acquire(note: PolicyNote): number {
-    const key = JSON.stringify([note.direction, note.tier, note.action, note.policies, note.path]);
+    const { direction, tier, action, policies, path, networks } = note;
+    const key = JSON.stringify([direction, tier, action, policies, path, networks]);
     const number = this.byKey.get(key) ?? this.add(key, note);
     this.left.delete(number);
     const known = this.known.get(number);

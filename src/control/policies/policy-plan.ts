@@ -8,6 +8,7 @@
  *     plan.setNode(node) · removeNode(name)
  *     plan.setDomain(network, domain | undefined)          an overlay, by its domain on this node; others are routed
  *     plan.setClusterCidrs(cidrs) · setFollowsAll(whether)
+ *     plan.keepApart(networks)                             numbers of notes, by pairs of networks that are routed
  *     plan.changes()   what is different since the last call
  *     plan.whole()     all there is, to a table that has nothing; changes() is as if it had not been called
  *     plan.again()     all there is, to a table that may have anything; changes() begins anew
@@ -22,6 +23,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { IDENTITY_NODE, type PolicyChanges } from '../../dataplane/policy-spec.js';
 import { podKeyOf } from '../services/types.js';
+import { ApartNotes } from './apart-notes.js';
 import { draftOf, type PolicyDraft } from './drafts.js';
 import { Identities, type Identity, identitySpec } from './identities.js';
 import { Judge } from './judge.js';
@@ -65,6 +67,7 @@ export class PolicyPlan {
   /** A note's number stands for another one from now on. */
   onNoteGiven: (note: number) => void = () => {};
   private readonly notes = new Notes((note) => this.onNoteGiven(note));
+  private readonly apart = new ApartNotes(this.notes);
   private readonly named = new NamedPorts(
     {
       renumbered: (name) => this.rulesets.renumbered(name),
@@ -166,6 +169,11 @@ export class PolicyPlan {
   /** Connections of pods are followed even where nothing selects them. */
   setFollowsAll(followsAll: boolean): void {
     this.followsAll = followsAll;
+  }
+
+  /** Names of networks that are kept apart: all there are. Answers the numbers of their notes, by pairKey. */
+  keepApart(networks: readonly string[]): ReadonlyMap<string, number> {
+    return this.apart.set(networks);
   }
 
   changes(): PlannedPolicies {

@@ -155,6 +155,8 @@ export interface PolicyNote {
   readonly policies: readonly PolicyName[];
   /** In the one policy: `spec.ingress[0]`. Without it no rule matched. */
   readonly path?: string;
+  /** Of tier network: that of the pod that sends, and that which it is kept apart from. */
+  readonly networks?: readonly [string, string];
 }
 
 export interface PolicyName {

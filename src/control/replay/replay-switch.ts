@@ -14,6 +14,7 @@ import { DenialReader } from '../../dataplane/policy/denial-reader.js';
 import { compileTables } from '../../dataplane/tables.js';
 import { wasmChecksum } from '../../wire/checksum-kernel.js';
 import { compile } from '../compile.js';
+import { apartNetworks } from '../compile-apart.js';
 import type { PolicyPlan } from '../policies/policy-plan.js';
 import { planFor } from '../what-if/policy-state.js';
 import type { CapturedPacket } from './captured-packet.js';
@@ -60,7 +61,9 @@ export class ReplaySwitch {
     this.entrance = new Entrance(this.layout);
     this.plan = planFor(withPorts(state, this.layout));
     for (const port of this.layout.ports) this.attach(port);
-    this.engine.swap(compileTables(compile(this.layout.plan)));
+    const { clusterCidrs } = state;
+    const notes = this.plan.keepApart(apartNetworks(this.layout.plan.networks));
+    this.engine.swap(compileTables(compile({ ...this.layout.plan, apart: { clusterCidrs, notes } })));
     this.engine.changeServices({ generation: 2, ...servicesOf(state) });
     this.engine.changePolicies({ generation: 3, ...this.plan.whole() });
   }
@@ -116,7 +119,8 @@ export class ReplaySwitch {
     const after = this.dropsOf(port.id);
     const index = after.findIndex((count, reason) => count > before[reason]!);
     const reason: DropReasonName = DROP_REASONS[index] ?? 'ignored';
-    const note = reason.startsWith('policy-') ? this.lastNote() : undefined;
+    const isOfRule = reason.startsWith('policy-') || reason === 'network-isolation';
+    const note = isOfRule ? this.lastNote() : undefined;
     return { fate: 'dropped', to, reason, ...(note && { note }) };
   }
 

@@ -53,6 +53,13 @@ export const ICMP_ERRORS = {
     v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.ADDRESS },
     reason: 'unreachable',
   },
+  /** RFC 1812 section 5.2.7.1: communication administratively prohibited. */
+  apart: {
+    name: 'icmp-apart',
+    v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.ADMINISTRATIVELY },
+    v6: { type: UNREACHABLE_6, code: icmpv6.UNREACHABLE.PROHIBITED },
+    reason: 'network-isolation',
+  },
   neighbourUnknown: {
     name: 'icmp-neighbour-unknown',
     v4: { type: UNREACHABLE_4, code: icmp.UNREACHABLE.HOST },

@@ -12,7 +12,8 @@
  *
  * A route may say that packets along it may be for a service; those that were translated already are not asked again.
  *
- * Outputs: `services`, with the next hop in `info`; `forward`, `local` (an address of the switch), `noRoute`, `unreachable` (by a route that says so).
+ * Outputs: `services`, with the next hop in `info`; `forward`, `local` (an address of the switch), `noRoute`, `unreachable` and
+ * `apart` (by a route that says so).
  */
 import * as ipv4 from '../../wire/ipv4.js';
 import * as ipv6 from '../../wire/ipv6.js';
@@ -34,6 +35,7 @@ export interface RouteLookupOutputs {
   readonly local: Batch;
   readonly noRoute: Batch;
   readonly unreachable: Batch;
+  readonly apart: Batch;
 }
 
 export class RouteLookup implements Element {
@@ -63,8 +65,9 @@ export class RouteLookup implements Element {
 
   private outputFor(kind: number): Batch {
     const { outputs } = this;
+    if (kind < NEXT_HOP.LOCAL) return outputs.forward;
     if (kind === NEXT_HOP.LOCAL) return outputs.local;
-    return kind === NEXT_HOP.UNREACHABLE ? outputs.unreachable : outputs.forward;
+    return kind === NEXT_HOP.UNREACHABLE ? outputs.unreachable : outputs.apart;
   }
 
   private lookup(slot: number): number {

@@ -25,6 +25,7 @@ export interface ServiceOutputs {
   readonly forward: Batch;
   readonly local: Batch;
   readonly unreachable: Batch;
+  readonly apart: Batch;
   readonly refused: Batch;
   readonly reset: Batch;
 }
@@ -153,8 +154,9 @@ export class Service implements Element {
   private pass(slot: number): void {
     const { outputs } = this;
     const kind = this.hopKind(slot);
-    if (kind === NEXT_HOP.LOCAL) outputs.local.push(slot);
+    if (kind < NEXT_HOP.LOCAL) outputs.forward.push(slot);
+    else if (kind === NEXT_HOP.LOCAL) outputs.local.push(slot);
     else if (kind === NEXT_HOP.UNREACHABLE) outputs.unreachable.push(slot);
-    else outputs.forward.push(slot);
+    else outputs.apart.push(slot);
   }
 }

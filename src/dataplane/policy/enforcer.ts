@@ -134,6 +134,12 @@ export class Enforcer {
     return this.judge.maySend(this.ends, pool.domain[slot]) || this.refuseByRule(slot);
   }
 
+  /** Tells of a packet for a network that its sender's is kept apart from: its route says so, whatever the rules. */
+  refuseApart(slot: number, note: number): void {
+    this.ends.readCopy(slot, PEER_EGRESS);
+    this.tell(slot, ASK.EGRESS, note);
+  }
+
   /** Whether a copy of it may go to this port. */
   admitsCopy(slot: number, port: number): boolean {
     const { pool, policies } = this.context;
@@ -331,13 +337,19 @@ export class Enforcer {
 
   /** As the judge has said it of `ends` last. */
   private refuseByRule(slot: number): boolean {
-    const { judge, ends } = this;
+    const { judge } = this;
+    this.tell(slot, judge.way, judge.note);
+    return this.refuse(judge.reason);
+  }
+
+  private tell(slot: number, way: number, note: number): void {
+    const { ends } = this;
     const { pool, denials, millis } = this.context;
     denials.tell(
       millis,
-      judge.way,
-      judge.way === ASK.EGRESS ? ends.clientPort : ends.serverPort,
-      judge.note,
+      way,
+      way === ASK.EGRESS ? ends.clientPort : ends.serverPort,
+      note,
       ends.isIpv6,
       ends.client,
       ends.server,
@@ -346,7 +358,6 @@ export class Enforcer {
       ends.toPort,
       wirePackets(pool, slot),
     );
-    return this.refuse(judge.reason);
   }
 
   private refuse(reason: number): boolean {

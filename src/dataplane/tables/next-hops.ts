@@ -12,13 +12,16 @@ export const NEXT_HOP = {
   VIA: 1,
   /** Behind this port: its own MAC is the next hop. */
   PORT: 2,
-  /** An address of the switch. */
-  LOCAL: 3,
-  UNREACHABLE: 4,
   /** Through the tunnel to this peer. */
-  PEER: 5,
+  PEER: 3,
   /** To this peer itself, not to its pods. It may be for a service. */
-  PEER_HOST: 6,
+  PEER_HOST: 4,
+  // What is forwarded is above, so that one comparison tells.
+  /** An address of the switch. */
+  LOCAL: 5,
+  UNREACHABLE: 6,
+  /** In a network that the sender's is kept apart from. */
+  APART: 7,
 } as const;
 
 /** Which services a packet may be for. */
@@ -37,7 +40,7 @@ export interface NextHopData {
   readonly services: Uint8Array;
   /** Domain for CONNECTED and VIA, port for PORT, peer for PEER and PEER_HOST. */
   readonly target: Uint16Array;
-  /** VIA: the gateway's address; IPv4 in the first of four words. */
+  /** VIA: the gateway's address; IPv4 in the first of four words. APART: in the first, the number of the note that says why. */
   readonly gateway: Uint32Array;
 }
 
@@ -111,5 +114,7 @@ function describe(route: RouteSpec): Omit<Hop, 'services'> {
       return { kind: NEXT_HOP.LOCAL, target: 0, gateway: [] };
     case 'unreachable':
       return { kind: NEXT_HOP.UNREACHABLE, target: 0, gateway: [] };
+    case 'apart':
+      return { kind: NEXT_HOP.APART, target: 0, gateway: [route.note] };
   }
 }

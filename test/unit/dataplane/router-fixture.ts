@@ -74,6 +74,8 @@ export const SNAPSHOT: Snapshot = {
     { table: 0, prefix: '2001:db8:1::/48', kind: 'via', domain: 1, gateway: 'fd00:1::3' },
     { table: 0, prefix: '2001:db8:2::/48', kind: 'port', port: 4 },
     { table: 0, prefix: '2001:db8:3::/48', kind: 'unreachable' },
+    { table: 0, prefix: '10.9.0.0/24', kind: 'apart', note: 70_000 },
+    { table: 0, prefix: 'fd00:9::/64', kind: 'apart', note: 70_001 },
     { table: 1, prefix: '10.0.1.0/24', kind: 'unreachable' },
   ],
   neighbours: [

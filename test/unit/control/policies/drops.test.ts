@@ -122,7 +122,10 @@ describe('a note in words', () => {
     expect(ruleText({ ...NOTES[5], policies: names })).toBe(
       'no rule of NetworkPolicy shop/a, NetworkPolicy shop/b, NetworkPolicy shop/c and 2 more',
     );
-    expect(ruleText({ ...NOTES[5], tier: 'network', policies: [] })).toBe('networks that are kept apart');
+    const apart = { tier: 'network', policies: [], networks: ['default', 'backend'] } as const;
+    expect(ruleText({ ...NOTES[6], path: undefined, ...apart })).toBe(
+      'networks default and backend are kept apart',
+    );
     expect(ruleText({ ...NOTES[5], tier: 'unknown', policies: [] })).toContain('not heard of yet');
   });
 });

@@ -1,7 +1,9 @@
 /** A cluster of three nodes as one of them knows it: pods in networks of every mode, with a snapshot compiled of its plan. */
 import { compile } from '../../../../src/control/compile.js';
+import { apartNetworks } from '../../../../src/control/compile-apart.js';
 import type { Plan, PlannedNetwork, PlannedPeer, PlannedPort } from '../../../../src/control/plan.js';
 import type { ExplainWorld } from '../../../../src/control/policies/explain-world.js';
+import { PolicyPlan } from '../../../../src/control/policies/policy-plan.js';
 import type { PolicyPod } from '../../../../src/control/policies/types.js';
 
 const BASE = { sourceGuard: true, egress: true } as const;
@@ -78,6 +80,8 @@ const ELSEWHERE: readonly [string, string, string, string[]][] = [
 
 const NETWORKS = [HOME, BACKEND, CLOSED, OVERLAY, DIRECT];
 
+const NOTES = new PolicyPlan();
+
 const PLAN: Plan = {
   generation: 7,
   networks: NETWORKS,
@@ -94,6 +98,10 @@ const PLAN: Plan = {
     peers: [peer(4, true), peer(5, false)],
   },
   egress: { clusterCidrs: ['10.244.0.0/16'] },
+  apart: {
+    clusterCidrs: ['10.244.0.0/16'],
+    notes: NOTES.keepApart(apartNetworks(NETWORKS)),
+  },
   services: {
     cidrs: ['10.96.0.0/16'],
     nodeFrontends: ['10.96.255.254'],
@@ -140,6 +148,7 @@ export const WORLD: ExplainWorld = {
   endpointSlices: () => [],
   namespaceLabels: () => ({}),
   policy: () => undefined,
+  noteOf: (note) => NOTES.noteOf(note),
   judge: () => {
     throw new Error('nobody asks for a verdict here');
   },

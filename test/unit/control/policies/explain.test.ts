@@ -94,6 +94,33 @@ function ask(
 }
 
 describe('an explanation', () => {
+  it('names the networks that are kept apart, in place of a policy', () => {
+    const answer = ask(worldOf([]), 'web', 'back', { port: 5432 });
+    const text = 'refused: networks default and backend are kept apart';
+    expect(answer).toMatchObject({ verdict: 'refused', text });
+    const [{ way, egress, ingress }] = answer.paths;
+    expect(way).toEqual({
+      kind: 'unreachable',
+      text: 'networks default and backend are kept apart',
+    });
+    expect(egress).toEqual({
+      ...{ direction: 'egress', pod: 'shop/web', node: 'k1', verdict: 'deny', text },
+      note: {
+        ...{ direction: 'egress', tier: 'network', action: 'deny', policies: [] },
+        networks: ['default', 'backend'],
+      },
+    });
+    expect(ingress.verdict).toBe('allow');
+    expect(ask(worldOf([]), 'back', '10.244.4.7').text).toBe(
+      'refused: networks backend and default are kept apart',
+    );
+    expect(ask(worldOf([]), 'shut', 'web')).toMatchObject({
+      verdict: 'unreachable',
+      text: 'unreachable: network closed has no router: only its own pods are reachable',
+    });
+    expect(ask(worldOf([]), 'left', 'web').verdict).toBe('unreachable');
+  });
+
   it('says that nothing is in the way', () => {
     const answer = ask(worldOf([]), 'web', 'db', { port: 5432 });
     expect(answer).toMatchObject({
@@ -232,7 +259,9 @@ describe('an explanation of a service', () => {
       ['shop/db', 5432],
       ['shop/far', 5432],
     ]);
-    expect(ask(world(), 'back2@k1', '10.96.0.9').text).toBe('refused: ingress of shop/db');
+    expect(ask(world(), 'back2@k1', '10.96.0.9').text).toBe(
+      'refused: networks backend and default are kept apart',
+    );
     const open = ask(worldOf([NOBODY], { services: [SQL] }), 'web', '10.96.0.9');
     expect([open.verdict, open.text]).toEqual(['depends', 'depends on the backend: allowed to 1 of 2']);
   });

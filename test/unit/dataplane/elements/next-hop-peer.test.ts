@@ -53,6 +53,7 @@ function setUp(snapshot = TUNNEL_SNAPSHOT) {
     local: nowhere,
     noRoute: nowhere,
     unreachable: nowhere,
+    apart: nowhere,
   });
   const route = (...slots: number[]): void => {
     fixture.run(lookup, ...slots);

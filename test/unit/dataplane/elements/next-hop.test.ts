@@ -93,6 +93,7 @@ function setUp(snapshot = SNAPSHOT) {
     local: nowhere,
     noRoute: nowhere,
     unreachable: nowhere,
+    apart: nowhere,
   });
   /** Through the route lookup, which sets `info`. */
   const route = (...slots: number[]): void => {

@@ -18,6 +18,8 @@ const PORT = bytes(`02000000000102000a00000208004500001c000100004001aed50a000002
 const UNREACHABLE = bytes(
   `02000000000102000a00000208004500001c00010000400134d50a000002cb0071090800f7ff00000000`,
 );
+// scapy: toGw/IP(src='10.0.0.2',dst='10.9.0.9')/ICMP()
+const APART = bytes(`02000000000102000a00000208004500001c00010000400166cd0a0000020a0900090800f7ff00000000`);
 // scapy: toGw/IP(src='10.0.0.2',dst='8.8.8.8')/ICMP()
 const NOWHERE = bytes(`02000000000102000a00000208004500001c00010000400160cf0a000002080808080800f7ff00000000`);
 // scapy: toGw/IP(src='10.0.0.1',dst='169.254.3.4')/ICMP(type=0)
@@ -44,6 +46,11 @@ const UNREACHABLE_6 = bytes(`
     02000000000102000a00000286dd6000000000081140fd00000000000000000000000000000220010db8000300000000
     000000000009003500350008d4ac
   `);
+// scapy: toGw/IPv6(src='fd00::2',dst='fd00:9::9')/UDP()
+const APART_6 = bytes(`
+    02000000000102000a00000286dd6000000000081140fd000000000000000000000000000002fd000009000000000000
+    000000000009003500350008055f
+  `);
 // scapy: toGw/IPv6(src='fd00::2',dst='2600::1')/UDP()
 const NOWHERE_6 = bytes(`
     02000000000102000a00000286dd6000000000081140fd00000000000000000000000000000226000000000000000000
@@ -63,6 +70,7 @@ function setUp(snapshot = SNAPSHOT) {
     local: fixture.batch(),
     noRoute: fixture.batch(),
     unreachable: fixture.batch(),
+    apart: fixture.batch(),
   };
   const element = new RouteLookup(fixture.context, fixture.batch(), outputs);
   return { fixture, element, outputs };
@@ -74,11 +82,13 @@ describe('RouteLookup', () => {
     [OWN, 'local'],
     [PORT, 'forward'],
     [UNREACHABLE, 'unreachable'],
+    [APART, 'apart'],
     [NOWHERE, 'noRoute'],
     [CONNECTED_6, 'forward'],
     [OWN_6, 'local'],
     [VIA_6, 'forward'],
     [UNREACHABLE_6, 'unreachable'],
+    [APART_6, 'apart'],
     [NOWHERE_6, 'noRoute'],
   ] as const)('finds where packet %# goes', (frame, output) => {
     const { fixture, element, outputs } = setUp();
@@ -91,6 +101,7 @@ describe('RouteLookup', () => {
       local: 0,
       noRoute: 0,
       unreachable: 0,
+      apart: 0,
       [output]: 1,
     });
     fixture.send(outputs[output]);
