@@ -15,7 +15,6 @@ import type {
   RoutesAnswer,
   StatsAnswer,
 } from './api/types.js';
-import type { PolicyNote } from './policies/types.js';
 import {
   NODE_RETURN_TABLE,
   NODE_ROUTE_TABLE,
@@ -24,6 +23,7 @@ import {
   TUNNEL_NAME,
   TUNNEL_ROUTE_TABLE,
 } from './plan.js';
+import type { PolicyNote } from './policies/types.js';
 
 export type NamedPort = Pick<PlannedPort, 'id' | 'name'>;
 

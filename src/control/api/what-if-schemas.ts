@@ -1,7 +1,7 @@
 /** Schemas of what-if-types.ts. */
 
 import { checker, closed, type Schema } from '../model/schema.js';
-import { DIRECTIONS } from '../policies/types.js';
+import { NOTE } from './explain-schemas.js';
 import type { DryRunRequest } from './what-if-types.js';
 
 /** Seconds. */
@@ -33,17 +33,6 @@ const DRY_RUN_REQUEST: Schema = closed({
 });
 
 export const parseDryRun = checker<DryRunRequest>(DRY_RUN_REQUEST);
-
-const NOTE = closed(
-  {
-    direction: choice(...DIRECTIONS),
-    tier: choice('admin', 'policy', 'baseline', 'network', 'unknown'),
-    action: choice('allow', 'deny', 'pass'),
-    policies: list(closed(NAME, ['kind', 'name'])),
-    path: text,
-  },
-  ['direction', 'tier', 'action', 'policies'],
-);
 
 const DIRECTION_VERDICT = closed(
   { allowed: flag, reason: choice('policy', 'open', 'outside', 'own-node', 'self'), note: NOTE },

@@ -72,7 +72,9 @@ describe('ways', () => {
     expect(way('left', 'web')).toBe('unreachable: a direct network leads to its other end alone');
     expect(way('web', 'back')).toBe('unreachable: networks default and backend are kept apart');
     expect(way('back', 'web')).toBe('unreachable: networks backend and default are kept apart');
-    expect(way('shut', 'web')).toBe('unreachable: network closed has no router: only its own pods are reachable');
+    expect(way('shut', 'web')).toBe(
+      'unreachable: network closed has no router: only its own pods are reachable',
+    );
     expect(way('back', '10.80.0.99')).toBe('unreachable: nobody in network backend has 10.80.0.99');
     expect(way('web', 'fd00::12')).toBe('unreachable: addresses of different families');
   });
