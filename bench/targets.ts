@@ -53,6 +53,11 @@ const TRANSLATION =
 const COLD_SERVICES =
   'every packet is for another of 50,000 services, so index, claim, service, table and backend miss the cache, one after the other';
 
+const POLICED =
+  'decision 0042: a connection at hand is half a cache line, its hash and nine comparisons; out of the tunnel Express is not, and its elements ask one after the other';
+const FIRST_POLICED =
+  'decision 0042: a first packet goes through all elements and opens a flow, where without policies it goes by Express and nothing is kept';
+
 const FRAMES = {
   scenario: 'node.pps',
   left: KERNEL_SHARE,
@@ -155,6 +160,50 @@ export const TARGETS: readonly Target[] = [
     bound: 'at most',
     wanted: 1.5,
     left: COLD_SERVICES,
+  },
+  {
+    line: 'an established connection under 10,000 policies',
+    scenario: 'scale.policy',
+    metric: 'to pods of other nodes, 1 k flows',
+    baseline: 'no policy',
+    bound: 'at most',
+    wanted: 1.1,
+    left: POLICED,
+  },
+  {
+    line: 'an established connection under 10,000 policies',
+    scenario: 'scale.policy',
+    metric: 'to neighbours, 1 k flows',
+    baseline: 'no policy',
+    bound: 'at most',
+    wanted: 1.1,
+    left: POLICED,
+  },
+  {
+    line: 'an established connection under 10,000 policies',
+    scenario: 'scale.policy',
+    metric: 'from pods of other nodes, 1 k flows',
+    baseline: 'no policy',
+    bound: 'at most',
+    wanted: 1.1,
+    left: POLICED,
+  },
+  {
+    line: 'a first packet under 10,000 policies',
+    scenario: 'scale.policy',
+    metric: 'a first packet',
+    baseline: 'no policy',
+    bound: 'at most',
+    wanted: 2,
+    left: FIRST_POLICED,
+  },
+  {
+    line: 'a label of one of 5,000 pods changed, compiled',
+    scenario: 'scale.policy',
+    metric: 'a label of a pod changed, compiled, slowest',
+    bound: 'at most',
+    wanted: 50,
+    unit: 'ms',
   },
   {
     line: 'one endpoint of 250,000 changed',
