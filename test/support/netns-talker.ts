@@ -38,6 +38,11 @@ export class Talker extends LineProgram {
     return async () => (await this.call<TalkFacts[]>({ talks: true }))[index];
   }
 
+  /** Ends all that it has begun to say. */
+  async hush(): Promise<void> {
+    await this.call<number>({ hush: true });
+  }
+
   /** What came from an address, since the program began. */
   heard(source: string): Promise<HeardFrom> {
     return this.call({ heard: source });

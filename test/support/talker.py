@@ -4,6 +4,7 @@ Echoes at port 7000, TCP and datagrams, what it is sent. Lines of JSON come in a
 
     {"talk": "udp"|"tcp", "host": "10.244.0.3", "port": 7000, "pause": 0.005}     0: how this talk is called
     {"talks": true}     [{"sent": 17, "back": 16, "error": null}, ...]: the last number that was sent, and that came back
+    {"hush": true}      0: no talk that has begun goes on; what is asked about it stays as it was
     {"heard": "10.244.0.3"}     {"udp": [12, 16], "tcp": [3, 2], "icmp": [1, 0], "packets": 16}: how many packets of this
                         sender came, and the highest number in them, since the program began
     {"once": "udp", "host": ..., "port": ..., "size": 8000, "wait": 3}     what one datagram ends with: how much came back, or an error
@@ -28,7 +29,7 @@ def thread(work, *words): threading.Thread(target=work, args=words, daemon=True)
 class Talk:
     def __init__(self, kind, host, port, pause):
         self.host, self.port, self.pause = host, port, pause
-        self.sent, self.back, self.error = 0, 0, None
+        self.sent, self.back, self.error, self.over = 0, 0, None, False
         thread(self.udp if kind == 'udp' else self.tcp)
 
     def facts(self): return {'sent': self.sent, 'back': self.back, 'error': self.error}
@@ -37,7 +38,7 @@ class Talk:
         """One socket, so one flow; not connected, so that no error of another packet gets in its way."""
         s = socket.socket(family(self.host), socket.SOCK_DGRAM)
         s.setblocking(False)
-        while True:
+        while not self.over:
             # Counted before it is sent: a number that is told was never sent before.
             self.sent += 1
             try: s.sendto(struct.pack('!Q', self.sent), (self.host, self.port))
@@ -54,7 +55,7 @@ class Talk:
             s.connect((self.host, self.port))
             s.setblocking(False)
             rest = b''
-            while True:
+            while not self.over:
                 try:
                     s.send(struct.pack('!Q', self.sent + 1))
                     self.sent += 1
@@ -173,6 +174,9 @@ def answer(words):
     if 'talk' in words:
         talks.append(Talk(words['talk'], words['host'], words['port'], words['pause']))
         return len(talks) - 1
+    if 'hush' in words:
+        for talk in talks: talk.over = True
+        return 0
     if 'talks' in words: return [talk.facts() for talk in talks]
     if 'once' in words: return once(words['host'], words['port'], words['size'], words['wait'])
     if 'mtu' in words: return mtu(words['mtu'], words['size'], words['wait'])
