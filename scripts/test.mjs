@@ -1,7 +1,8 @@
 // Runs every test that this machine can run, then says what was skipped and why, what was flaky, what failed with the
 // first line of its error, and ends with one line `N passed, N failed, N skipped`. Arguments go to vitest, but these two:
 //
-//   --and-workers   the tests in network namespaces a second time, with data planes of two workers; the last line is the sum
+//   --and-workers   the tests in network namespaces a second time, with data planes of two workers, as far as that can make
+//                   a difference: same-with-workers.mjs says which are left out, and why; the last line is the sum
 //   --once          no second chance: what fails has failed
 //
 // The second chance is in test-verdict.mjs. It is for a few files and a few minutes: where more than REPEATED files
@@ -10,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { SAME_WITH_WORKERS } from './same-with-workers.mjs';
 import { failedOf, filesToRepeat, summary, withSecondRun } from './test-verdict.mjs';
 
 const REPEATED = 5;
@@ -82,7 +84,7 @@ const others = args.filter((arg) => !ours.includes(arg));
 const runs = [{ args: others, env: {} }];
 if (args.includes('--and-workers'))
   runs.push({
-    args: ['--project', 'netns', ...others],
+    args: ['--project', 'netns', ...SAME_WITH_WORKERS.flatMap((file) => ['--exclude', file]), ...others],
     env: { PODWIRE_WORKERS: '2' },
     run: 'with two workers',
   });
