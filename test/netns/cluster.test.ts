@@ -1,6 +1,9 @@
-/** Nodes that join a cluster, in namespaces on a bridge (cluster-support.ts has the picture). */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Node } from '../../src/control/api/types.js';
+/**
+ * Nodes that join a cluster, in namespaces on a bridge (cluster-support.ts has the picture). Daemons start once for several tests, each
+ * of which leaves the cluster as the next one finds it: what comes last takes away most.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { AttachAnswer, Node } from '../../src/control/api/types.js';
 import { type ClusterNode, TestCluster } from './cluster-support.js';
 import { missingForDaemon, outcome, until } from './daemon-support.js';
 
@@ -26,19 +29,24 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
   let cluster: TestCluster;
   let k1: ClusterNode;
   let k2: ClusterNode;
-  beforeEach(async () => {
+  let k4: ClusterNode;
+  let web: AttachAnswer;
+  let db: AttachAnswer;
+  beforeAll(async () => {
     cluster = new TestCluster();
     k1 = cluster.host('k1', 1);
     k2 = cluster.host('k2', 2);
     await k1.start(cluster.server(k1));
+    await k2.start(cluster.joining(k1));
+    web = await k1.pod('web');
+    db = await k2.pod('db');
   });
-  afterEach(async ({ task }) => {
+  afterEach(({ task }) => {
     if (task.result?.state === 'fail') console.error(cluster.log);
-    await cluster.cleanup();
   });
+  afterAll(() => cluster?.cleanup());
 
   it('leases subnets, routes to peers, and carries what pods send', async () => {
-    await k2.start(cluster.joining(k1));
     expect(await k1.sees('k2')).toBe(true);
     expect(await k2.sees('k1')).toBe(true);
     expect(await k2.peerRoutes()).toEqual(routesTo(k1, '10.244.0.0/24', 'fd00:10:244::/64'));
@@ -48,8 +56,6 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
       store: { kind: 'embedded', connected: true },
     });
     expect((await k2.status()).store).toMatchObject({ kind: 'remote', connected: true });
-    const web = await k1.pod('web');
-    const db = await k2.pod('db');
     expect(web.mtu).toBe(1450);
     expect(db.ips).toEqual(['10.244.1.3', 'fd00:10:244:1::3']);
     for (const address of db.ips) expect(await k1.bench.ping('web', address)).toBe(true);
@@ -63,9 +69,6 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
   });
 
   it('takes routes away from a node that dies, and makes them again', async () => {
-    await k2.start(cluster.joining(k1));
-    const web = await k1.pod('web');
-    const db = await k2.pod('db');
     expect(await k1.sees('k2')).toBe(true);
     await k2.kill();
     expect(await k1.sees()).toBe(true);
@@ -78,16 +81,14 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
   });
 
   it('goes on forwarding, and starts, while the server is away', async () => {
-    const k4 = cluster.host('k4', 4);
-    await k2.start(cluster.joining(k1));
+    k4 = cluster.host('k4', 4);
     await k4.start(cluster.joining(k1));
-    await k2.pod('a');
     const b = await k4.pod('b');
     expect(await k2.sees('k1', 'k4')).toBe(true);
     await k1.kill();
     expect(await k2.sees('k4')).toBe(true);
     expect(await until(async () => !(await k2.status()).store.connected)).toBe(true);
-    expect(await k2.bench.ping('a', b.ips[0])).toBe(true);
+    expect(await k2.bench.ping('db', b.ips[0])).toBe(true);
     expect((await k2.bench.call<object>('GET', '/readyz')).body).toMatchObject({
       ok: true,
       degraded: expect.stringContaining('store'),
@@ -98,9 +99,9 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     await k4.start(cluster.joining(k1));
     expect((await k4.status()).podCIDRs).toEqual(['10.244.2.0/24', 'fd00:10:244:2::/64']);
     expect(await k4.sees('k2')).toBe(true);
-    expect(await k2.bench.ping('a', b.ips[1])).toBe(true);
+    expect(await k2.bench.ping('db', b.ips[1])).toBe(true);
     const c = await k4.pod('c');
-    expect(await k2.bench.ping('a', c.ips[0])).toBe(true);
+    expect(await k2.bench.ping('db', c.ips[0])).toBe(true);
 
     await k1.start(cluster.server(k1));
     expect(await until(async () => (await k2.status()).store.connected)).toBe(true);
@@ -112,23 +113,68 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     expect((await k4.status()).podCIDRs).toEqual(['10.244.2.0/24', 'fd00:10:244:2::/64']);
   });
 
-  it('refuses who does not fit the cluster, naming the option', async () => {
-    const flags = (...more: string[]) => ['--name', 'k2', '--underlay', k2.address, ...more];
-    const refusal = async (...more: string[]) => {
-      const { status, text } = await k2.bench.fail(flags(...cluster.joining(k1), ...more));
-      return `${status} ${/error: (\w+: \S+)/.exec(text)?.[1]}`;
+  it('makes no route for a subnet that a node announces and does not own', async () => {
+    // What a faulty daemon would write, through the API that nodes share their state by.
+    const rogue = {
+      metadata: { name: 'rogue', uid: 'rogue' },
+      spec: { ...K3.spec, podCIDRs: ['10.244.1.0/24', '10.244.50.0/24'] },
+      managed: 'daemon',
     };
-    expect(await refusal('--vni', '7')).toBe('1 CLUSTER_MISMATCH: --vni');
-    expect(await refusal('--cluster-cidr', '10.9.0.0/16')).toBe('1 CLUSTER_MISMATCH: --cluster-cidr');
-    expect(await refusal('--pod-cidr', '10.244.0.0/24')).toMatch(/^1 SUBNET_TAKEN/);
-    expect(await refusal('--pod-cidr', '10.9.0.0/24')).toMatch(/^1 INVALID: --pod-cidr/);
+    const key = `/v1/store/entries/${encodeURIComponent('cluster/nodes/rogue')}`;
+    expect((await k1.bench.call('PUT', key, { value: rogue })).status).toBe(200);
+    const message =
+      'announces 10.244.1.0/24, which belongs to node k2 and 10.244.50.0/24, which nobody owns: no route is made for it';
+    expect(await until(async () => (await k1.node('rogue'))?.status?.message === message)).toBe(true);
+    const routes = [
+      ...routesTo(k2, '10.244.1.0/24', 'fd00:10:244:1::/64'),
+      ...routesTo(k4, '10.244.2.0/24', 'fd00:10:244:2::/64'),
+    ];
+    expect(await k1.peerRoutes()).toEqual(routes.sort());
+    const broken = `/v1/store/entries/${encodeURIComponent('cluster/nodes/broken')}`;
+    expect((await k1.bench.call('PUT', broken, { value: { spec: 'none' } })).status).toBe(200);
+    expect(await until(() => k1.bench.logged('node not used as it asks').length === 2)).toBe(true);
+    expect(await k2.bench.ping('db', web.ips[0])).toBe(true);
+    for (const name of [key, broken]) expect((await k1.bench.call('DELETE', name)).status).toBe(200);
   });
 
-  it('claims what a node is told to have', async () => {
-    await k2.start([...cluster.joining(k1), '--pod-cidr', '10.244.77.0/24']);
-    expect(await k1.sees('k2')).toBe(true);
-    expect(await k1.peerRoutes()).toEqual(routesTo(k2, '10.244.77.0/24'));
+  it('gives up a subnet that another node has, with its pods, and leases another', async () => {
+    expect(await k1.sees('k2', 'k4')).toBe(true);
+    const key = `/v1/store/entries/${encodeURIComponent('cluster/subnets/10.244.1.0/24')}`;
+    const record = { cidr: '10.244.1.0/24', node: 'thief', uid: 'thief', state: 'held', since: '' };
+    expect((await k1.bench.call('PUT', key, { value: record })).status).toBe(200);
+    expect(await until(async () => (await k2.status()).podCIDRs[0] === '10.244.3.0/24')).toBe(true);
+    expect((await k2.status()).podCIDRs).toEqual(['10.244.3.0/24', 'fd00:10:244:1::/64']);
+    const lost = await k2.bench.call('GET', '/v1/pods/default/db');
+    expect(lost.body).toMatchObject({ status: { phase: 'Lost', podIP: '10.244.1.3' } });
+    expect(k2.bench.link('db')).toBeUndefined();
+    expect(k2.bench.logged('pod closed: its subnet is not this node’s any more')).toHaveLength(1);
+    expect(await until(async () => (await k1.peerRoutes()).includes('10.244.3.0/24 node/k2'))).toBe(true);
+    expect(await k1.peerRoutes()).not.toContain('10.244.1.0/24 node/k2');
+    expect((await k2.bench.detach('db')).status).toBe(200);
+    expect((await k2.bench.attach('db')).body.ips).toEqual(['10.244.3.3', 'fd00:10:244:1::3']);
+    // Its peers ask it anew, at its new address, and take it up when it answers.
+    expect(await until(() => k2.bench.ping('db', web.ips[0]))).toBe(true);
+    expect(await k2.bench.ping('host', web.ips[0])).toBe(true);
+    const addresses = k2.bench.link('host', 'podwire0')?.addr_info.map(({ local }) => local);
+    expect(addresses).toContain('10.244.3.2');
+    expect(addresses).not.toContain('10.244.1.2');
   });
+});
+
+describe.skipIf(missing)(`a node and who would join it${missing ? ` (needs ${missing})` : ''}`, () => {
+  let cluster: TestCluster;
+  let k1: ClusterNode;
+  let k2: ClusterNode;
+  beforeAll(async () => {
+    cluster = new TestCluster();
+    k1 = cluster.host('k1', 1);
+    k2 = cluster.host('k2', 2);
+    await k1.start(cluster.server(k1));
+  });
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') console.error(cluster.log);
+  });
+  afterAll(() => cluster?.cleanup());
 
   it('takes nodes applied by hand, and lets none of their subnets be another’s', async () => {
     expect(outcome(await k1.bench.call('PUT', '/v1/nodes/k3', K3))).toBe('201');
@@ -158,56 +204,27 @@ describe.skipIf(missing)(`a cluster of daemons${missing ? ` (needs ${missing})` 
     expect(outcome(await k1.bench.call('DELETE', '/v1/nodes/k3'))).toBe('404 NOT_FOUND');
   });
 
-  it('makes no route for a subnet that a node announces and does not own', async () => {
-    await k2.start(cluster.joining(k1));
-    expect(await k1.sees('k2')).toBe(true);
-    // What a faulty daemon would write, through the API that nodes share their state by.
-    const rogue = {
-      metadata: { name: 'rogue', uid: 'rogue' },
-      spec: { ...K3.spec, podCIDRs: ['10.244.1.0/24', '10.244.50.0/24'] },
-      managed: 'daemon',
+  it('refuses who does not fit the cluster, naming the option', async () => {
+    const flags = (...more: string[]) => ['--name', 'k2', '--underlay', k2.address, ...more];
+    const refusal = async (...more: string[]) => {
+      const { status, text } = await k2.bench.fail(flags(...cluster.joining(k1), ...more));
+      return `${status} ${/error: (\w+: \S+)/.exec(text)?.[1]}`;
     };
-    const key = `/v1/store/entries/${encodeURIComponent('cluster/nodes/rogue')}`;
-    expect((await k1.bench.call('PUT', key, { value: rogue })).status).toBe(200);
-    const message =
-      'announces 10.244.1.0/24, which belongs to node k2 and 10.244.50.0/24, which nobody owns: no route is made for it';
-    expect(await until(async () => (await k1.node('rogue'))?.status?.message === message)).toBe(true);
-    expect(await k1.peerRoutes()).toEqual(routesTo(k2, '10.244.1.0/24', 'fd00:10:244:1::/64'));
-    const broken = `/v1/store/entries/${encodeURIComponent('cluster/nodes/broken')}`;
-    expect((await k1.bench.call('PUT', broken, { value: { spec: 'none' } })).status).toBe(200);
-    expect(await until(() => k1.bench.logged('node not used as it asks').length === 2)).toBe(true);
-    const web = await k1.pod('web');
-    await k2.pod('db');
-    expect(await k2.bench.ping('db', web.ips[0])).toBe(true);
+    expect(await refusal('--vni', '7')).toBe('1 CLUSTER_MISMATCH: --vni');
+    expect(await refusal('--cluster-cidr', '10.9.0.0/16')).toBe('1 CLUSTER_MISMATCH: --cluster-cidr');
+    expect(await refusal('--pod-cidr', '10.244.0.0/24')).toMatch(/^1 SUBNET_TAKEN/);
+    expect(await refusal('--pod-cidr', '10.9.0.0/24')).toMatch(/^1 INVALID: --pod-cidr/);
   });
 
-  it('gives up a subnet that another node has, with its pods, and leases another', async () => {
-    await k2.start(cluster.joining(k1));
-    const web = await k1.pod('web');
-    await k2.pod('db');
+  it('claims what a node is told to have', async () => {
+    await k2.start([...cluster.joining(k1), '--pod-cidr', '10.244.77.0/24']);
     expect(await k1.sees('k2')).toBe(true);
-    const key = `/v1/store/entries/${encodeURIComponent('cluster/subnets/10.244.1.0/24')}`;
-    const record = { cidr: '10.244.1.0/24', node: 'thief', uid: 'thief', state: 'held', since: '' };
-    expect((await k1.bench.call('PUT', key, { value: record })).status).toBe(200);
-    expect(await until(async () => (await k2.status()).podCIDRs[0] === '10.244.2.0/24')).toBe(true);
-    expect((await k2.status()).podCIDRs).toEqual(['10.244.2.0/24', 'fd00:10:244:1::/64']);
-    const lost = await k2.bench.call('GET', '/v1/pods/default/db');
-    expect(lost.body).toMatchObject({ status: { phase: 'Lost', podIP: '10.244.1.3' } });
-    expect(k2.bench.link('db')).toBeUndefined();
-    expect(k2.bench.logged('pod closed: its subnet is not this node’s any more')).toHaveLength(1);
-    expect(await until(async () => (await k1.peerRoutes()).includes('10.244.2.0/24 node/k2'))).toBe(true);
-    expect(await k1.peerRoutes()).not.toContain('10.244.1.0/24 node/k2');
-    expect((await k2.bench.detach('db')).status).toBe(200);
-    expect((await k2.bench.attach('db')).body.ips).toEqual(['10.244.2.3', 'fd00:10:244:1::3']);
-    expect(await k2.bench.ping('db', web.ips[0])).toBe(true);
-    expect(await k2.bench.ping('host', web.ips[0])).toBe(true);
-    const addresses = k2.bench.link('host', 'podwire0')?.addr_info.map(({ local }) => local);
-    expect(addresses).toContain('10.244.2.2');
-    expect(addresses).not.toContain('10.244.1.2');
+    expect(await k1.peerRoutes()).toEqual(routesTo(k2, '10.244.77.0/24'));
   });
+});
 
+describe.skipIf(missing)(`a cluster without room${missing ? ` (needs ${missing})` : ''}`, () => {
   it('leaves the pods of a lost subnet closed while it can have no other, and opens them when it has it again', async () => {
-    await k1.kill();
     const small = new TestCluster();
     try {
       const [first, second] = [small.host('k1', 1), small.host('k2', 2)];
