@@ -9,13 +9,16 @@
  */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WORKERS } from '../support/netns-workers.js';
 import { open, readRecipe } from './policy-cast.js';
 import { Reach } from './policy-reach.js';
 import { missingForPolicies } from './policy-support.js';
 
 const FOLDER = new URL('policy-recipes/', import.meta.url);
+/** With two workers every third of them: what is decided is the same, but packets and their answers change threads. */
 const RECIPES = readdirSync(FOLDER)
   .sort()
+  .filter((_, index) => WORKERS === 1 || index % 3 === 0)
   .map((name) => ({ name, ...readRecipe(new URL(name, FOLDER)) }));
 
 describe.skipIf(missingForPolicies)(
