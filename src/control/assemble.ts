@@ -2,14 +2,18 @@
  * The parts of a daemon, made and joined with one another. Nothing runs yet: daemon.ts starts them in order. Some parts need
  * one another, so they get functions that are called later.
  */
+
+import { join } from 'node:path';
 import type { Dataplane } from '../dataplane/worker/handle.js';
 import type { Impairment, Network } from './api/types.js';
 import { Attacher } from './attacher.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { JoinedCluster } from './cluster/join.js';
 import { Cni } from './cni.js';
+import { domainName } from './compile.js';
 import { apartNetworks } from './compile-apart.js';
 import { DnsRecords } from './dns/records.js';
+import { FLOW_FILE, FlowKeeper } from './flows/flow-keeper.js';
 import { hostAddresses } from './host/addresses.js';
 import { NODE_IFNAME } from './host/node-interface.js';
 import { MOST_GSO, tunnelGsoSize } from './host/segment-limit.js';
@@ -78,12 +82,16 @@ export interface Parts {
   readonly dns: NodeDns | undefined;
   readonly resources: Resources;
   readonly clusterPods: ClusterPods;
+  readonly flowKeeper: FlowKeeper;
   readonly reconciler: Reconciler;
   readonly lock: KeyedLock;
 }
 
 export function assemble(
-  options: Pick<DaemonOptions, 'dns' | 'clusterDomain' | 'resolvConf' | 'zone' | 'nonMasqueradeCidrs'>,
+  options: Pick<
+    DaemonOptions,
+    'data' | 'dns' | 'clusterDomain' | 'resolvConf' | 'zone' | 'nonMasqueradeCidrs'
+  >,
   mtu: number,
   store: EmbeddedStore,
   { cluster, store: clusterStore }: JoinedCluster,
@@ -232,6 +240,20 @@ export function assemble(
   });
   const publisher = new Publisher(dataplane, plan, services, policies);
   const publish = () => publisher.publish();
+  const flowKeeper = new FlowKeeper({
+    dataplane,
+    path: join(options.data, FLOW_FILE),
+    snapshot: () => publisher.current,
+    domainOf: (name) =>
+      networks
+        .planned()
+        .flatMap((network) =>
+          network.domains.map(({ id }, index) => ({ id, name: domainName(network.name, index) })),
+        )
+        .find((domain) => domain.name === name)?.id,
+    log,
+  });
+  ports.onAdded = (name, id) => flowKeeper.added(name, id);
   const impairments: Impairments = new Impairments({
     records: new Records<Impairment>(store, IMPAIRMENTS),
     lock,
@@ -336,7 +358,15 @@ export function assemble(
     settled: async () => {
       await Promise.all([services.settled(), policies.settled()]);
     },
-    known: () => policies.known(),
+    known: () => {
+      // Else daemon.ts does it, when all others are known too.
+      if (policies.problem === undefined) return;
+      policies.known();
+      services.settled().then(
+        () => flowKeeper.settle(),
+        () => {},
+      );
+    },
     computedSlices: () => services.computedSlices,
     pods: {
       list: (namespace) => podRecords.list().flatMap(([key]) => (isIn(namespace, key) ? key : [])),
@@ -377,6 +407,7 @@ export function assemble(
     dns,
     resources,
     clusterPods,
+    flowKeeper,
     reconciler,
     lock,
   };

@@ -51,6 +51,7 @@ export function apiDaemon(
     dns,
     services,
     policies,
+    flowKeeper,
   } = parts;
   const begun = performance.now();
   const isOwn = options.store.kind === 'embedded';
@@ -111,6 +112,7 @@ export function apiDaemon(
       peers: cluster.peersView(),
       store: cluster.storeStatus,
       pods: pods.attachedCount(),
+      restoredFlows: flowKeeper.restored,
       networks: networks.list().length,
       mtu,
       nodeIPs: nodePort.ips,

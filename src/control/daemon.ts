@@ -2,8 +2,8 @@
  * The daemon: puts the parts together and takes them apart again. Signals are the command line's business.
  *
  * Start, each step undone where a later one fails: lock of the data directory, socket free, store, data plane,
- * cluster joined and subnets leased, stored networks, tunnel, podwire0, first snapshot in force, stored pods,
- * the node published, API. Stop: API, work under way, cluster, data plane, store, lock. Interfaces stay; the next
+ * cluster joined and subnets leased, connections of before read, stored networks, tunnel, podwire0, first snapshot in force, stored pods,
+ * the node published, API. Stop: API, work under way, cluster, data plane, connections saved, store, lock. Interfaces stay; the next
  * daemon takes them up.
  */
 
@@ -19,10 +19,12 @@ import { assemble, type Parts } from './assemble.js';
 import { joinCluster } from './cluster/join.js';
 import { apiDaemon } from './daemon-api.js';
 import { asPodwireError, PodwireError } from './errors.js';
+import type { FlowKeeper } from './flows/flow-keeper.js';
 import { type HostAddress, hostAddresses, tunnelMtu } from './host/addresses.js';
 import { createLogger, type Logger } from './logger.js';
 import { refuseHostAddresses } from './network-overlap.js';
 import type { DaemonOptions } from './options.js';
+import { TUNNEL_NAME } from './plan.js';
 import { claimNode } from './records.js';
 import { EmbeddedStore } from './store/embedded.js';
 import { refuseStrandedPods } from './stranded-pods.js';
@@ -69,14 +71,20 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
   const { io, workers, maxFlows } = options;
   adviseOnWorkers(workers, log);
   const dataplane = await Dataplane.start({ io, workers, maxFlows });
+  let keeper: FlowKeeper | undefined;
+  // After the data plane has ended: what it knows then is what the next daemon needs.
+  undo.add(() => keeper?.end());
   const worker = superviseWorker(dataplane, log, undo);
   log.info({ io: dataplane.io, reason: dataplane.ioReason, workers }, 'packet I/O chosen');
   const cluster = await joinCluster({ options, node, local: store, dataplane, mtu, addresses, log }, undo);
   const parts = assemble(options, mtu, store, cluster, node, dataplane, log);
   parts.nodeAddresses.set(addresses);
+  await parts.flowKeeper.load();
   const tunnel = await cluster.openTunnel(parts.ports);
   undo.add(() => parts.hostWay.stop());
   await bringUp(parts, dataplane, log);
+  if (tunnel) await parts.flowKeeper.added(TUNNEL_NAME, tunnel.port);
+  await parts.flowKeeper.finish();
   undo.add(() => parts.reconciler.stop());
   undo.add(() => parts.services.stop());
   undo.add(() => parts.healthChecks.stop());
@@ -108,6 +116,8 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
     log,
   });
   parts.nodePort.persist();
+  keeper = parts.flowKeeper;
+  keeper.start();
   const { podCidrs } = cluster.cluster;
   log.info({ node: options.name, socket: options.socket, mtu, podCIDRs: podCidrs }, 'ready');
   return {
@@ -120,6 +130,7 @@ async function start(options: DaemonOptions, log: Logger, undo: Undo): Promise<D
       parts.reconciler.stop();
       await parts.lock.idle();
       server.close();
+      await parts.flowKeeper.stop();
       worker.expectExit();
       await undo.run((failure) => log.error({ error: String(failure) }, 'while stopping'));
       log.info('stopped');
@@ -166,9 +177,12 @@ async function resubnet(
 }
 
 /** Ports of pods open when policies, namespaces and pods are known; the store tells it later, where they are not. */
-async function openPolicies({ policies, policyFeed, resources }: Parts): Promise<void> {
+async function openPolicies({ policies, policyFeed, resources, services, flowKeeper }: Parts): Promise<void> {
   policyFeed.refresh();
   if (!resources.isKnown) return policies.miss();
+  // Where it fails it is told, and tried again.
+  await services.settled().catch(() => {});
+  await flowKeeper.settle();
   policies.open();
   await policies.settled();
 }

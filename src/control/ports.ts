@@ -32,6 +32,8 @@ export interface LivePort<T extends PlannedPort = PlannedPort> {
 }
 
 export class Ports {
+  /** Told of each port that was added, which is closed until the answer resolves. */
+  onAdded: (name: string, id: number) => Promise<void> = async () => {};
   private readonly live = new Map<string, LivePort>();
   private readonly ids = new NumberPool(0, MAX_PORTS);
 
@@ -67,6 +69,7 @@ export class Ports {
         mtu: port.mtu,
         offloads: offloadBits(tap),
       });
+      await this.onAdded(port.name, id);
       return { fd: tap.fd, planned };
     } catch (error) {
       closeTap(tap);
@@ -85,6 +88,7 @@ export class Ports {
       if (id === undefined) throw exhausted();
       const { fd, mtu, offloads } = link;
       await this.target.addRaw({ id, ...port, fd, mtu, offloads });
+      await this.onAdded(port.name, id);
       return id;
     } catch (error) {
       closeRaw(link);

@@ -11,6 +11,7 @@ import { Counters } from './counters.js';
 import type { Device } from './device.js';
 import { Egress } from './egress.js';
 import { Context, type Element } from './element.js';
+import { FlowRestorer } from './flows/flow-restore.js';
 import { FlowUpkeep } from './flows/flow-upkeep.js';
 import type { GossipShare } from './gossip.js';
 import { buildGraph, type Graph } from './graph.js';
@@ -140,6 +141,15 @@ export class Engine {
   changePolicies(changes: PolicyChanges): void {
     this.context.policies.change(changes);
     this.context.follow();
+  }
+
+  /**
+   * Takes up connections that another process knew, of ports that this engine reads: rows of flows/flow-rows.ts. Called between
+   * cycles. Answers how many.
+   */
+  restoreFlows(rows: Int32Array, now: number): number {
+    this.setTime(now);
+    return new FlowRestorer(this.context.flows).restore(rows, this.context.millis);
   }
 
   /** One poll cycle without the waiting: takes what the first `count` devices have received, and forwards it. */

@@ -33,6 +33,7 @@ export function renderStatus(status: StatusAnswer, columns?: number): string {
     ['MTU', String(status.mtu)],
     ['Pods', String(status.pods)],
     ['Networks', String(status.networks)],
+    ['Connections', `${status.restoredFlows} taken up from before the start`],
     ['Store', storeText(status.store)],
     ['DNS', dnsText(status.dns)],
     ...(status.dns ? [['Name servers', upstreamsText(status.dns)] as [string, string]] : []),

@@ -177,6 +177,7 @@ export const SCHEMAS = {
       reason: optionalText,
     }),
     pods: count,
+    restoredFlows: count,
     networks: count,
     mtu: count,
     nodeIPs: list(text),

@@ -355,6 +355,8 @@ export interface StatusAnswer {
   store: StoreStatus;
   /** How many are attached. */
   pods: number;
+  /** Connections of an earlier daemon that this one took up when it started. */
+  restoredFlows: number;
   networks: number;
   mtu: number;
   /** Addresses of podwire0. */

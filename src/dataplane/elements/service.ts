@@ -4,7 +4,7 @@
  * Takes packets whose route says that they may be for a service; `info` is that route's next hop. A known connection is
  * translated as it was decided; one that was decided about in an earlier generation is looked at again, so that a backend that is
  * gone takes effect on the next packet: datagrams go to another one, a TCP connection is reset, or drained where its service asks
- * for that. A new connection is given a backend (translation/chooser.ts). What is for no service goes where the route leads.
+ * for that. Until services are known after a restart, connections of before go on as they were. A new connection is given a backend (translation/chooser.ts). What is for no service goes where the route leads.
  *
  * Outputs: `translated`, to be routed; those of RouteLookup; `refused`, for a port unreachable; `reset`, with the drop reason in
  * `info`. Drops: no-local-endpoint, flow-invalid, flow-table-full, fragment-orphan, l4-checksum.
@@ -61,7 +61,7 @@ export class Service implements Element {
       const handle = translator.find(slot);
       if (handle === NOTHING || (handle & 1) !== WAY.ORIGINAL) {
         if (this.begin(slot)) return;
-      } else if (context.flows.found.isStale && !chooser.keeps(slot, handle)) {
+      } else if (context.flows.found.isStale && context.services.isWhole && !chooser.keeps(slot, handle)) {
         if (this.leave(slot, handle)) return;
       } else if (this.follow(slot, handle)) return;
     }

@@ -23,6 +23,15 @@ export class FlowActivity {
     this.original[at + ACTIVITY.SEEN] = this.reply[at + ACTIVITY.SEEN] = now | 0;
   }
 
+  /** What another process knew of both ways, ACTIVITY_WORDS each at `at`. */
+  load(entry: number, words: Int32Array, at: number): void {
+    const to = entry * ACTIVITY_WORDS;
+    for (let i = 0; i < ACTIVITY_WORDS; i++) {
+      this.original[to + i] = words[at + i];
+      this.reply[to + i] = words[at + ACTIVITY_WORDS + i];
+    }
+  }
+
   count(entry: number, way: number, packets: number, bytes: number, now: number): void {
     const at = entry * ACTIVITY_WORDS;
     const sum = (at + ACTIVITY.PACKETS) >>> 1;

@@ -44,17 +44,42 @@ export interface FlowRow {
   readonly decision: { kind: number; target: number; argument: number; generation: number };
 }
 
+/** Goes round the entries that were ever in use, of all engines, some at a time. */
+export class EntryWalk {
+  private readonly counts: Int32Array;
+
+  constructor(private readonly memory: FlowMemory) {
+    this.counts = new Int32Array(memory.counts);
+  }
+
+  /** Visits `budget` entries from `place` on (0 to begin). Answers where to go on, or -1 at the end. */
+  each(place: number, budget: number, visit: (entry: number) => void): number {
+    const { capacity, engines } = this.memory;
+    const share = capacity / engines;
+    let next = place;
+    for (let left = budget; left > 0 && next < capacity; left--) {
+      const engine = Math.floor(next / share);
+      const touched = Atomics.load(this.counts, engine * ENGINE_WORDS + ENGINE.TOUCHED);
+      if (next - engine * share >= touched) next = (engine + 1) * share;
+      else visit(++next);
+    }
+    return next < capacity ? next : -1;
+  }
+}
+
 export class FlowReader {
   private readonly records: Int32Array;
   private readonly addresses: Int32Array;
   private readonly counts: Int32Array;
   private readonly activity: FlowActivity;
+  private readonly walk: EntryWalk;
 
   constructor(private readonly memory: FlowMemory) {
     this.records = new Int32Array(memory.records);
     this.addresses = new Int32Array(memory.addresses);
     this.counts = new Int32Array(memory.counts);
     this.activity = new FlowActivity(memory);
+    this.walk = new EntryWalk(memory);
   }
 
   /** Flows that there can be. */
@@ -73,20 +98,10 @@ export class FlowReader {
 
   /** Visits the flows among `budget` entries from `place` on (0 to begin). Answers where to go on, or -1 at the end. */
   read(place: number, budget: number, now: number, visit: (row: FlowRow) => void): number {
-    const share = this.memory.capacity / this.memory.engines;
-    let next = place;
-    for (let left = budget; left > 0 && next < this.memory.capacity; left--) {
-      const engine = Math.floor(next / share);
-      const touched = Atomics.load(this.counts, engine * ENGINE_WORDS + ENGINE.TOUCHED);
-      if (next - engine * share >= touched) {
-        next = (engine + 1) * share;
-        continue;
-      }
-      next++;
-      const row = this.row(next, now);
+    return this.walk.each(place, budget, (entry) => {
+      const row = this.row(entry, now);
       if (row !== undefined) visit(row);
-    }
-    return next < this.memory.capacity ? next : -1;
+    });
   }
 
   private row(entry: number, now: number): FlowRow | undefined {

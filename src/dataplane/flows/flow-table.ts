@@ -30,6 +30,7 @@ import { NOTHING } from './flow-index.js';
 import { type FlowKey, IPV4, protocolOf, subjectOf } from './flow-key.js';
 import { ENGINE, ENGINE_WORDS, WAY } from './flow-memory.js';
 import { FlowRecords, type FoundFlow, isSameFlow } from './flow-records.js';
+import { ROW } from './flow-rows.js';
 import { FLOW, isExpendable, lifetimes, MARK, STATE_MASK } from './flow-states.js';
 import { Residents } from './residents.js';
 
@@ -218,18 +219,26 @@ export class FlowTable {
     if (entry === 0) return this.refuse();
     this.activity.clear(entry, now);
     this.records.write(entry, original, reply, port, first, now);
-    if (!this.finder.insert(entry)) {
-      this.release(entry);
-      return this.refuse();
-    }
-    // Another engine may have opened one with the same tuple meanwhile. It sees this one, or is seen, or both give way.
-    if (this.isShared && (this.isTaken(original, entry, now) || this.isTaken(reply, entry, now))) {
-      this.release(entry);
-      return this.clash();
-    }
-    this.add(ENGINE.OPENED);
+    const answer = this.enter(entry, original, reply, now);
+    if (answer < 0) return answer;
     this.records.read(entry, this.records.state(entry), this.records.version(entry), this.generation);
-    return 2 * entry;
+    return answer;
+  }
+
+  /**
+   * Takes up a flow of `ROW.PORT` that another process knew, as the row at `at` has it, without a decision. Answers whether it
+   * could without another one's loss.
+   */
+  restore(original: FlowKey, reply: FlowKey, rows: Int32Array, at: number, now: number): boolean {
+    const port = rows[at + ROW.PORT];
+    if (port >>> 0 >= this.residents.ports || !this.residents.hasRoom(port)) return false;
+    if (this.isTaken(original, 0, now) || this.isTaken(reply, 0, now)) return false;
+    const entry = this.acquire(port, now);
+    if (entry === 0) return false;
+    this.activity.load(entry, rows, at + ROW.ACTIVITY);
+    this.records.write(entry, original, reply, port, rows[at + ROW.STATE], rows[at + ROW.CREATED]);
+    this.settle(entry);
+    return this.enter(entry, original, reply, now) >= 0;
   }
 
   /**
@@ -284,6 +293,21 @@ export class FlowTable {
       }
     }
     return freed;
+  }
+
+  /** Makes what was written to an entry to be found. Answers its handle, or one of OPEN, and then it is free again. */
+  private enter(entry: number, original: FlowKey, reply: FlowKey, now: number): number {
+    if (!this.finder.insert(entry)) {
+      this.release(entry);
+      return this.refuse();
+    }
+    // Another engine may have opened one with the same tuple meanwhile. It sees this one, or is seen, or both give way.
+    if (this.isShared && (this.isTaken(original, entry, now) || this.isTaken(reply, entry, now))) {
+      this.release(entry);
+      return this.clash();
+    }
+    this.add(ENGINE.OPENED);
+    return 2 * entry;
   }
 
   /** Whether a flow that lives has the tuple, other than `except`. Frees what does not and is this engine's. */

@@ -74,6 +74,11 @@ export class Residents {
     return this.lists.oldest(2 * port) || this.lists.oldest(2 * port + KEPT);
   }
 
+  /** Whether `port` can have another entry and none has to go for it. */
+  hasRoom(port: number): boolean {
+    return this.size < this.share && this.count(port) < this.quotas[port];
+  }
+
   /** The entry that must go before `port` can have another, or 0 where there is room. */
   victim(port: number, now: number): number {
     if (this.count(port) >= this.quotas[port]) return this.oldest(port) || this.leastUsed(port, now);

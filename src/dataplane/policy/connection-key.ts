@@ -19,7 +19,8 @@ import { hasPorts, isWithPorts } from '../translation/tuple.js';
 export const ROUTED_ZONE = 1;
 /** Of those of the first domain that has no router. */
 export const FIRST_DOMAIN_ZONE = 2;
-const FIRST_PAIR_ZONE = 0x8000;
+/** The same of a direct pair, by its lower port. */
+export const FIRST_PAIR_ZONE = 0x8000;
 
 /** Of a packet that is bridged; what is routed is of ROUTED_ZONE. */
 export function zoneOf({ pool, tables }: Context, slot: number): number {

@@ -47,6 +47,8 @@ export class ServiceTable {
   generation = 0;
   /** How many services. */
   size = 0;
+  /** False after a restart, until all that there are were told: nothing is made of a service's not being here. */
+  isWhole = true;
   private readonly services: (Service | undefined)[] = [];
   /** By frontend: what a packet finds has its service at once. */
   private readonly holders: (Service | undefined)[] = [];

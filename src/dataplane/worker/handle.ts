@@ -12,6 +12,7 @@ import { closeFile } from '../../linux/libc.js';
 import { DEFAULT_FLOWS } from '../connections.js';
 import { type CounterReader, SummedCounters } from '../counters.js';
 import { FlowReader } from '../flows/flow-reader.js';
+import { FlowRows } from '../flows/flow-rows.js';
 import type { PeerStates } from '../peer-states.js';
 import { DenialReader } from '../policy/denial-reader.js';
 import type { PolicyChanges } from '../policy-spec.js';
@@ -79,6 +80,9 @@ export class Dataplane {
   readonly peerStates: PeerStates;
   /** Connections, of all workers. Its `now` is `flowTime()`. */
   readonly flows: FlowReader;
+  /** The same for a file; `tracked`, by port: 1 where answers to translated connections may come in. Good after `stop` too. */
+  readonly flowRows: FlowRows;
+  readonly tracked: Uint8Array;
   /** What policies have refused, in all workers. Its `now` is `flowTime()`. */
   readonly denials: DenialReader;
   /** The interface of a port has vanished under it. */
@@ -108,6 +112,8 @@ export class Dataplane {
     this.counters = counters.length === 1 ? counters[0] : new SummedCounters(counters);
     this.peerStates = workers[PROBING].peerStates;
     this.flows = new FlowReader(connections.flows);
+    this.flowRows = new FlowRows(connections.flows);
+    this.tracked = new Uint8Array(connections.tracked);
     this.denials = new DenialReader(connections.denials);
     for (const worker of workers) worker.onEvent = (event) => this.hear(event);
     this.watch();
@@ -208,6 +214,17 @@ export class Dataplane {
       await this.ask({ type: 'policies', changes });
       this.generation = changes.generation;
     });
+  }
+
+  /** Takes up connections that an earlier daemon knew, all opened at one port that was added. Resolves with how many. */
+  async restoreFlows(port: number, rows: Int32Array): Promise<number> {
+    const owner = this.workers[this.owners.of(port)];
+    return (await this.tell(owner, { type: 'restore-flows', rows })) as number;
+  }
+
+  /** While not all services were told, connections that an earlier daemon knew keep their backends. */
+  async setServicesWhole(isWhole: boolean): Promise<void> {
+    await this.ask({ type: 'services-whole', isWhole });
   }
 
   /** The time of flows (ms, modulo 2^32). */

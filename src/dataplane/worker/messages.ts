@@ -37,6 +37,10 @@ export type Request =
   /** Several may be parts of one change: all but the last have the generation before. */
   | { readonly type: 'services'; readonly changes: ServiceChanges }
   | { readonly type: 'policies'; readonly changes: PolicyChanges }
+  /** Connections of an earlier daemon, opened at ports that this worker reads: rows of flows/flow-rows.ts. */
+  | { readonly type: 'restore-flows'; readonly rows: Int32Array }
+  /** Whether all services were told; connections of before keep their backends until then. */
+  | { readonly type: 'services-whole'; readonly isWhole: boolean }
   | { readonly type: 'learned' }
   | { readonly type: 'usage' }
   | { readonly type: 'stop' };

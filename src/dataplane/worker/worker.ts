@@ -111,6 +111,13 @@ class Worker {
         engine.changePolicies(request.changes);
         answer(engine.generation);
         break;
+      case 'restore-flows':
+        answer(engine.restoreFlows(request.rows, performance.now()));
+        break;
+      case 'services-whole':
+        engine.context.services.isWhole = request.isWhole;
+        answer(null);
+        break;
       case 'learned':
         answer(describeLearned(engine.context.learned, performance.now()));
         break;

@@ -118,6 +118,7 @@ describe('what the switch knows', () => {
       peers: [{ name: 'k2', address: '192.0.2.2', state: 'up', rttMicros: 240 }],
       store: { kind: 'embedded', connected: true, since: '2026-01-01T00:00:00.000Z', reason: null },
       pods: 2,
+      restoredFlows: 3,
       networks: 1,
       mtu: 1500,
       nodeIPs: ['10.244.0.2'],
