@@ -191,7 +191,7 @@ describe.skipIf(missing).each([
       const clients = [
         ...vips.map((ip) => run('client', CLIENT, 'tcp', ip, '70')),
         ...vips.map((ip) => run('client', CLIENT, 'udp', ip, '70')),
-        ...server.ips.map((ip) => run('client', CLIENT, 'tcp', ip, '7000', '6000')),
+        ...server.ips.map((ip, i) => run('client', CLIENT, 'tcp', ip, '7000', `${6000 + i}`)),
       ];
       const other = run('other', CLIENT, 'tcp', server.ips[0], '7000', '6000');
       await goesOn([...clients, other]);
