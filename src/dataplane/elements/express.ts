@@ -73,7 +73,8 @@ export class Express implements Element {
   /** Whether it may be a translated connection's; only where that is so for any packet of the port. */
   private hasSought = false;
   private readonly isSought: Uint8Array;
-  /** Where its connection is in what policy has admitted, where that is asked of what the port sends. */
+  /** Where its connection is in what policy has admitted; only where that was looked for ahead. */
+  private isAhead = false;
   private readonly admittedAt: Int32Array;
   /** Of the packet at hand: its place in the batch, and that of its translated connection in the cache, or NO_FLOW. */
   private index = 0;
@@ -122,7 +123,8 @@ export class Express implements Element {
   /** Of packets that may be a translated connection's, or that policy asks about. */
   private seekFlows(slots: Uint32Array, from: number, end: number): void {
     const { flows, isSought } = this;
-    if (this.asked !== 0) this.seekAdmitted(slots, from, end);
+    this.isAhead = this.asked !== 0 && this.admitted.isWide;
+    if (this.isAhead) this.seekAdmitted(slots, from, end);
     this.hasSought = this.isTracked || (this.hasRouted && this.hasServices(from, end));
     if (!this.hasSought) return;
     for (let i = from; i < end; i++) {
@@ -276,7 +278,7 @@ export class Express implements Element {
     const l3 = this.context.pool.at[slot] + IP;
     const l4 = l3 + ipv4.HEADER_LENGTH;
     const { admitted } = this;
-    const place = this.asked !== 0 ? this.admittedAt[this.index] : admitted.placeOf(l3, l4);
+    const place = this.isAhead ? this.admittedAt[this.index] : admitted.placeOf(l3, l4);
     return admitted.admits(slot, l3, l4, zone, place);
   }
 
@@ -284,8 +286,10 @@ export class Express implements Element {
   private isKnownPlain(slot: number, i: number, isRouted: boolean): boolean {
     if (this.asked === 0 || this.isForService(i)) return false;
     const l3 = this.context.pool.at[slot] + IP;
+    const l4 = l3 + ipv4.HEADER_LENGTH;
     const zone = isRouted ? ROUTED_ZONE : this.zone;
-    return this.admitted.has(l3, l3 + ipv4.HEADER_LENGTH, zone, this.admittedAt[i]);
+    const { admitted } = this;
+    return admitted.has(l3, l4, zone, this.isAhead ? this.admittedAt[i] : admitted.placeOf(l3, l4));
   }
 
   private owns(src: number): boolean {

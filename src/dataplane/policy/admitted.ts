@@ -29,6 +29,8 @@ const ENTRIES = LINES * 2;
 const SHIFT = 3;
 const ENTRY_WORDS = 1 << SHIFT;
 const WAITING_MASK = ENTRIES - 1;
+/** Connections whose lines the second-level cache has, beside all else. */
+const WIDE = 8192;
 /** ms */
 const FRESH = 1000;
 const NEVER = -1;
@@ -127,6 +129,11 @@ export class Admitted {
       words[place + HOT.GENERATION] === generation &&
       ((millis - words[place + HOT.TOLD]) | 0) < FRESH
     );
+  }
+
+  /** Whether so many connections are in use that what they need should be asked for ahead: it is not near. */
+  get isWide(): boolean {
+    return this.count > WIDE;
   }
 
   /** Tells flows what has waited long enough. Answers ms until the next, or -1. */
