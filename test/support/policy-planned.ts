@@ -117,7 +117,7 @@ export class PlannedNode {
 
 export const slotNumber = (slot: string): number => Number(slot.slice(1));
 
-function portOf(slot: string, network: string): number {
+export function portOf(slot: string, network: string): number {
   return 1 + 2 * slotNumber(slot) + (network === OVERLAY ? 1 : 0);
 }
 
