@@ -36,8 +36,15 @@ const ATTEMPTS = 4;
 async function stream(client: string, server: string, address: string, ...words: string[]): Promise<number> {
   const serving = spawnIn(server, 'iperf3', '-s', '-1', '--forceflush');
   onTestFinished(() => void serving.kill('SIGKILL'));
-  await once(serving.stdout!, 'data');
+  const ended = once(serving, 'exit');
+  const isServing = await Promise.race([
+    once(serving.stdout!, 'data').then(() => true),
+    ended.then(() => false),
+  ]);
+  if (!isServing) throw new Error('the server of iperf3 has ended');
   const { text } = await runIn(client, 'iperf3', '-c', address, '-t', String(SECONDS), '-J', ...words);
+  // Its port is the next one's.
+  await ended;
   const report = JSON.parse(text) as { error?: string; end: { sum_received: { bits_per_second: number } } };
   if (report.error !== undefined) throw new Error(report.error);
   return report.end.sum_received.bits_per_second;
