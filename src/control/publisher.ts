@@ -6,7 +6,7 @@
  * Calls that come while one is under way share the one after it, so that twenty attaches at once cost two
  * or three swaps. A plan that does not compile leaves the old snapshot in force and rejects its callers.
  */
-import type { PolicyChanges } from '../dataplane/policy-spec.js';
+import { NO_POLICY_CHANGES, type PolicyChanges } from '../dataplane/policy-spec.js';
 import type { ServiceChanges } from '../dataplane/service-spec.js';
 import type { Snapshot } from '../dataplane/snapshot.js';
 import { EMPTY_SNAPSHOT } from '../dataplane/snapshot.js';
@@ -45,10 +45,7 @@ export interface PoliciesSource {
 }
 
 const NO_POLICIES: PoliciesSource = {
-  take: () => ({
-    ...{ removedRulesets: [], removedSets: [], removedIdentities: [] },
-    ...{ sets: [], identities: [], rulesets: [], addresses: [], ports: [] },
-  }),
+  take: () => NO_POLICY_CHANGES,
   lost: () => {},
 };
 

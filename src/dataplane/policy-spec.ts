@@ -119,3 +119,15 @@ export interface PolicyChanges {
   readonly addresses: readonly PolicyAddressSpec[];
   readonly ports: readonly PolicyPortSpec[];
 }
+
+/** Of which nothing is different. */
+export const NO_POLICY_CHANGES: Omit<PolicyChanges, 'generation'> = {
+  removedRulesets: [],
+  removedSets: [],
+  removedIdentities: [],
+  sets: [],
+  identities: [],
+  rulesets: [],
+  addresses: [],
+  ports: [],
+};

@@ -1,23 +1,9 @@
 /** Schemas of drop-types.ts. */
-import { closed, type Schema } from '../model/schema.js';
+
+import type { Schema } from '../model/schema.js';
 import { DIRECTIONS } from '../policies/types.js';
+import { count, exactly, list, optionalText, orNull, text } from './answer-schemas.js';
 import { NOTE } from './explain-schemas.js';
-
-const text: Schema = { type: 'string' };
-const count: Schema = { type: 'number' };
-const optionalText: Schema = { type: ['string', 'null'] };
-
-function list(items: Schema): Schema {
-  return { type: 'array', items };
-}
-
-function exactly(properties: Record<string, Schema>): Schema {
-  return closed(properties, Object.keys(properties));
-}
-
-function orNull(schema: Schema): Schema {
-  return { oneOf: [schema, { type: 'null' }] };
-}
 
 const DIRECTION: Schema = { type: 'string', enum: [...DIRECTIONS] };
 const END = orNull(exactly({ address: text, port: { type: ['number', 'null'] }, pod: optionalText }));

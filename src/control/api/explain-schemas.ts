@@ -1,23 +1,10 @@
 /** Schemas of explain-types.ts, and of verdicts' rules wherever they are answered. */
+
 import { EXPLAIN_SCHEMA } from '../model/explain.js';
 import { closed, type Schema } from '../model/schema.js';
 import { DIRECTIONS } from '../policies/types.js';
+import { choice, count, exactly, list, text } from './answer-schemas.js';
 import { END_KINDS, EXPLAIN_PROTOCOLS, WAYS } from './explain-types.js';
-
-const text: Schema = { type: 'string' };
-const count: Schema = { type: 'number' };
-
-function list(items: Schema): Schema {
-  return { type: 'array', items };
-}
-
-function choice(...values: readonly string[]): Schema {
-  return { type: 'string', enum: values };
-}
-
-function exactly(properties: Record<string, Schema>): Schema {
-  return closed(properties, Object.keys(properties));
-}
 
 const DIRECTION = choice(...DIRECTIONS);
 const POLICY = closed({ kind: text, namespace: text, name: text }, ['kind', 'name']);

@@ -1,18 +1,8 @@
 /** Schemas of flow-types.ts. */
-import { closed, type Schema } from '../model/schema.js';
+
+import type { Schema } from '../model/schema.js';
+import { count, exactly, list, optionalText, text } from './answer-schemas.js';
 import { NOTE } from './explain-schemas.js';
-
-const text: Schema = { type: 'string' };
-const count: Schema = { type: 'number' };
-const optionalText: Schema = { type: ['string', 'null'] };
-
-function list(items: Schema): Schema {
-  return { type: 'array', items };
-}
-
-function exactly(properties: Record<string, Schema>): Schema {
-  return closed(properties, Object.keys(properties));
-}
 
 const WAY = exactly({
   source: text,

@@ -462,13 +462,6 @@ export interface EnvironmentAnswer {
 export interface NamesAnswer {
   names: NameEntry[];
 }
-/** GET /healthz and /readyz; 503 with `ok: false` where it is not. */
-export interface HealthAnswer {
-  ok: boolean;
-  /** It goes on, but not with everything: why. */
-  degraded?: string;
-}
-
 export interface ErrorAnswer {
   error: {
     /** One of src/control/errors.ts. */

@@ -1,23 +1,12 @@
 /** Schemas of what-if-types.ts. */
 
 import { checker, closed, type Schema } from '../model/schema.js';
+import { choice, count, flag, list, text } from './answer-schemas.js';
 import { NOTE } from './explain-schemas.js';
 import type { DryRunRequest } from './what-if-types.js';
 
 /** Seconds. */
 export const MOST_OBSERVED = 600;
-
-const text: Schema = { type: 'string' };
-const count: Schema = { type: 'number' };
-const flag: Schema = { type: 'boolean' };
-
-function list(items: Schema): Schema {
-  return { type: 'array', items };
-}
-
-function choice(...values: string[]): Schema {
-  return { type: 'string', enum: values };
-}
 
 const NAME = { kind: text, namespace: text, name: text };
 

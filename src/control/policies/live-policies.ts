@@ -8,7 +8,7 @@
  * pod stays closed, since the data plane was not told of it; so after a restart no pod is reached that no policy would let
  * be reached.
  */
-import { IDENTITY_UNKNOWN } from '../../dataplane/policy-spec.js';
+import { IDENTITY_UNKNOWN, NO_POLICY_CHANGES } from '../../dataplane/policy-spec.js';
 import { Backoff } from '../backoff.js';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../clock.js';
 import { asPodwireError, PodwireError } from '../errors.js';
@@ -37,11 +37,6 @@ export interface LivePoliciesParts {
 
 const UNKNOWN = 'the cluster store does not answer, and this node has no copy of what it holds';
 
-const NOTHING: PlannedPolicies = {
-  ...{ removedRulesets: [], removedSets: [], removedIdentities: [] },
-  ...{ sets: [], identities: [], rulesets: [], addresses: [], ports: [] },
-};
-
 export class LivePolicies implements PoliciesSource {
   private readonly plan = new PolicyPlan();
   private readonly nodes = new Set<string>();
@@ -50,7 +45,7 @@ export class LivePolicies implements PoliciesSource {
   private isMissed = false;
   private isInDoubt = false;
   /** The last changes that were. */
-  private taken = NOTHING;
+  private taken: PlannedPolicies = NO_POLICY_CHANGES;
   /** Who wants all connections to be followed. */
   private followers = 0;
   private readonly backoff = new Backoff();
@@ -219,7 +214,7 @@ export class LivePolicies implements PoliciesSource {
   }
 
   take(): PlannedPolicies {
-    if (!this.isOpen) return NOTHING;
+    if (!this.isOpen) return NO_POLICY_CHANGES;
     this.taken = this.isInDoubt ? this.again() : this.plan.changes();
     this.isInDoubt = false;
     return this.taken;

@@ -1,8 +1,8 @@
 /**
  * What a ruleset says of one packet: its rules one by one, tier after tier, until one decides.
  *
- * `ask` is told the question, and the methods after it look at rules; all of it is numbers, nothing is allocated. Cost: that of 20 rules
- * none of which matches is that of four lookups of an address, and five more of them where the cache has nothing of the identity.
+ * `ask` is told the question, and the methods after it look at rules; all of it is numbers, nothing is allocated. The cost grows
+ * with the rules that are looked at; a rule is a handful of words, and what it asks of the identity a word of its row.
  */
 import { IDENTITY_NODE, IDENTITY_UNKNOWN, NO_NOTE } from '../policy-spec.js';
 import type { Block } from '../tables/word-store.js';

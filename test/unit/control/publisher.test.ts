@@ -3,14 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/control/plan.js';
 import { Publisher } from '../../../src/control/publisher.js';
 import type { PolicyChanges } from '../../../src/dataplane/policy-spec.js';
+import { NO_POLICY_CHANGES } from '../../../src/dataplane/policy-spec.js';
 import type { ServiceChanges } from '../../../src/dataplane/service-spec.js';
 import type { TablesData } from '../../../src/dataplane/tables.js';
 
 const NO_SERVICES = { take: () => ({ changed: [], removed: [] }), lost: () => {} };
-const NO_CHANGES = {
-  ...{ removedRulesets: [], removedSets: [], removedIdentities: [] },
-  ...{ sets: [], identities: [], rulesets: [], addresses: [], ports: [] },
-};
 const IDLE = { swap: async () => {}, changeServices: async () => {}, changePolicies: async () => {} };
 
 describe('Publisher', () => {
@@ -80,7 +77,7 @@ describe('Publisher', () => {
       changePolicies: async ({ generation }: PolicyChanges) => void seen.push(`policies ${generation}`),
     };
     const services = { take: () => ({ changed: [], removed: [7] }), lost: () => {} };
-    const policies = { take: () => ({ ...NO_CHANGES, removedSets: [4] }), lost: () => {} };
+    const policies = { take: () => ({ ...NO_POLICY_CHANGES, removedSets: [4] }), lost: () => {} };
     const publisher = new Publisher(target, plan, services, policies);
     const twice = [publisher.publishPolicies(), publisher.publishPolicies()];
     await Promise.all([
@@ -105,12 +102,12 @@ describe('Publisher', () => {
     const told: PolicyChanges[] = [];
     const target = { ...IDLE, changePolicies: async (changes: PolicyChanges) => void told.push(changes) };
     const said = [{ clusterCidrs: [] }, { followsAll: false }, {}];
-    const policies = { take: () => ({ ...NO_CHANGES, ...said[told.length] }), lost: () => {} };
+    const policies = { take: () => ({ ...NO_POLICY_CHANGES, ...said[told.length] }), lost: () => {} };
     const publisher = new Publisher(target, plan, NO_SERVICES, policies);
     for (let i = 0; i < 4; i++) await publisher.publishPolicies();
     expect(told).toEqual([
-      { ...NO_CHANGES, generation: 1, clusterCidrs: [] },
-      { ...NO_CHANGES, generation: 2, followsAll: false },
+      { ...NO_POLICY_CHANGES, generation: 1, clusterCidrs: [] },
+      { ...NO_POLICY_CHANGES, generation: 2, followsAll: false },
     ]);
   });
 
@@ -124,7 +121,7 @@ describe('Publisher', () => {
       },
     };
     const policies = {
-      take: () => ({ ...NO_CHANGES, removedSets: [4] }),
+      take: () => ({ ...NO_POLICY_CHANGES, removedSets: [4] }),
       lost: (error: unknown) => void lost.push(error),
     };
     const publisher = new Publisher(target, plan, NO_SERVICES, policies);

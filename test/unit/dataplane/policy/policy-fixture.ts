@@ -2,7 +2,12 @@
 
 import { ASK, type PolicyTable } from '../../../../src/dataplane/policy/policy-table.js';
 import { NO_PORT } from '../../../../src/dataplane/policy/verdict.js';
-import type { PolicyChanges, PolicyRuleSpec, PolicyTierSpec } from '../../../../src/dataplane/policy-spec.js';
+import {
+  NO_POLICY_CHANGES,
+  type PolicyChanges,
+  type PolicyRuleSpec,
+  type PolicyTierSpec,
+} from '../../../../src/dataplane/policy-spec.js';
 import { parseIp } from '../../../../src/wire/address.js';
 
 export const TCP = 6;
@@ -14,18 +19,7 @@ let generation = 0;
 
 /** Nothing but what is given. */
 export function changes(given: Partial<PolicyChanges>): PolicyChanges {
-  return {
-    generation: ++generation,
-    removedRulesets: [],
-    removedSets: [],
-    removedIdentities: [],
-    sets: [],
-    identities: [],
-    rulesets: [],
-    addresses: [],
-    ports: [],
-    ...given,
-  };
+  return { generation: ++generation, ...NO_POLICY_CHANGES, ...given };
 }
 
 /** One tier. */

@@ -5,7 +5,12 @@
 import { shareConnections } from '../../../../src/dataplane/connections.js';
 import { FlowReader } from '../../../../src/dataplane/flows/flow-reader.js';
 import { DenialReader } from '../../../../src/dataplane/policy/denial-reader.js';
-import type { PolicyChanges, PolicyRuleSpec, RulesetSpec } from '../../../../src/dataplane/policy-spec.js';
+import {
+  NO_POLICY_CHANGES,
+  type PolicyChanges,
+  type PolicyRuleSpec,
+  type RulesetSpec,
+} from '../../../../src/dataplane/policy-spec.js';
 import type { HarnessOptions } from '../../../support/engine-harness.js';
 import type { ScapyProcess } from '../../../support/scapy-process.js';
 import { ServiceWorld, WORLD } from '../translation/world.js';
@@ -16,17 +21,6 @@ export const POLICED = {
 };
 
 export const PEER_POD = '10.21.0.5';
-const NOTHING_ELSE: Omit<PolicyChanges, 'generation'> = {
-  removedRulesets: [],
-  removedSets: [],
-  removedIdentities: [],
-  sets: [],
-  identities: [],
-  rulesets: [],
-  addresses: [],
-  ports: [],
-};
-
 /** Which ruleset a pod has in each direction; without one all may pass. */
 export interface Isolation {
   readonly ingress?: number;
@@ -73,7 +67,7 @@ export class PolicyWorld extends ServiceWorld {
   }
 
   tell(changes: Partial<PolicyChanges>): void {
-    this.harness.engine.changePolicies({ ...NOTHING_ELSE, ...changes, generation: this.next() });
+    this.harness.engine.changePolicies({ ...NO_POLICY_CHANGES, ...changes, generation: this.next() });
   }
 
   /** How many packets the port was given. */
